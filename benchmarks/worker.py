@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Both ends of the pipe to an engine's process.
+
+An engine lives in a process of its own, maybe of another Python, as long as its
+network is measured, so engines can be timed in turn: A B A B. Requests and replies
+are lines of JSON: {"call": method, "arguments": [...]}, then {"result": ...} or
+{"error": ...}. What libraries print goes to stderr, which is shown when one dies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import IO, Any, cast
+
+from . import harness, peers
+from .networks import parse
+
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "JAX_PLATFORMS": "cpu"}
+THREAD_VARIABLES = (
+    "PRONGHORN_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NPROC",  # XLA's, under JAX as under TensorFlow
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+)
+
+
+class WorkerError(RuntimeError):
+    """An engine said no, or died."""
+
+
+class Worker:
+    """The parent's end: an engine's process with the network built."""
+
+    def __init__(
+        self, python: str, engine: str, network: str, threads: int, steps: int
+    ) -> None:
+        """Starts the process and waits for the model; WorkerError says why not."""
+        environment = {**os.environ, **QUIET}
+        environment |= dict.fromkeys(THREAD_VARIABLES, str(threads))
+        if engine.startswith("keras-"):
+            environment["KERAS_BACKEND"] = engine.removeprefix("keras-")
+        self.engine = engine
+        self.errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
+        arguments = [engine, network, str(threads), str(steps)]
+        self.process = subprocess.Popen(
+            [python, "-m", "benchmarks.worker", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            text=True,
+            bufsize=1,
+            env=environment,
+            cwd=Path(__file__).parent.parent,
+        )
+        self.requests = cast(IO[str], self.process.stdin)
+        self.replies = cast(IO[str], self.process.stdout)
+        try:
+            self.version = str(self._reply())
+        except WorkerError:
+            self.close()
+            raise
+
+    def call(self, method: str, *arguments: float) -> Any:
+        """The method's result in the engine's process."""
+        request = json.dumps({"call": method, "arguments": arguments})
+        with contextlib.suppress(BrokenPipeError):  # the missing reply tells as well
+            self.requests.write(request + "\n")
+        return self._reply()
+
+    def _reply(self) -> Any:
+        line = self.replies.readline()
+        if not line:
+            self.errors.seek(0)
+            lines = [text.strip() for text in self.errors if text.strip()]
+            last = lines[-1] if lines else f"exit status {self.process.wait()}"
+            raise WorkerError(f"the process died: {last}")
+        reply = json.loads(line)
+        if "error" in reply:
+            raise WorkerError(reply["error"])
+        return reply["result"]
+
+    def close(self) -> None:
+        """Ends the process."""
+        self.process.kill()
+        self.process.wait()
+        with contextlib.suppress(BrokenPipeError):
+            self.requests.close()
+        self.replies.close()
+        self.errors.close()
+
+
+class Served:
+    """The child's end: what can be called, besides the engine's own methods."""
+
+    def __init__(self, engine: peers.Engine, steps: int) -> None:
+        """`steps` is the length of an epoch."""
+        self.engine, self.steps = engine, steps
+
+    def check(self, steps: int) -> float:
+        """The loss on the first batch after `steps` steps from the start."""
+        self.engine.train(steps)
+        return self.engine.loss()
+
+    def warm_up(self, steps: int) -> None:
+        """Trains whole epochs, at least one, of at least `steps` steps in all."""
+        for _ in range(max(1, -(-steps // self.steps))):
+            self.engine.train(self.steps)
+
+    def sample(self, seconds: float, least: int) -> list[float]:
+        """Milliseconds per step of each epoch trained in these seconds."""
+        times = harness.sample(lambda: self.engine.train(self.steps), seconds, least)
+        return [time / self.steps * 1e3 for time in times]
+
+    def peak_memory_mb(self) -> float:
+        """Of this process."""
+        return harness.peak_memory_mb()
+
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The reply to a request; an exception is a reply too."""
+        owner = self if hasattr(self, request["call"]) else self.engine
+        try:
+            return {"result": getattr(owner, request["call"])(*request["arguments"])}
+        except Exception as error:
+            return describe(error)
+
+
+def describe(error: Exception) -> dict[str, str]:
+    """The first line of an exception as a reply."""
+    lines = str(error).splitlines() or [""]
+    return {"error": f"{type(error).__name__}: {lines[0]}"}
+
+
+def main(engine: str, network: str, threads: int, steps: int) -> None:
+    """Build the model, then answer requests until the parent closes the pipe."""
+    replies = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    try:
+        problem = peers.Problem.create(*parse(network), threads, steps)
+        served = Served(peers.create(engine, problem), steps)
+    except Exception as error:
+        replies.write(json.dumps(describe(error)) + "\n")
+        return
+    replies.write(json.dumps({"result": served.engine.version}) + "\n")
+    for line in sys.stdin:
+        replies.write(json.dumps(served.answer(json.loads(line))) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// Plan: the calls that do the work. Everything the caller passes is checked here, before; the GIL
+// is released while a plan runs, and only here.
+#include <pybind11/stl.h>
+
+#include "bindings/bindings.h"
+#include "bindings/numpy_view.h"
+#include "plan/plan.h"
+
+namespace py = pybind11;
+
+namespace pronghorn {
+
+namespace {
+
+Plan::Call checked_call(const Plan& plan, const std::vector<py::array>& feeds,
+                        const py::array& order, std::vector<py::array>& outputs,
+                        const py::array& learning_rates, int64_t iteration) {
+    Plan::Call call;
+    check(feeds.size() == plan.feeds.size(), "run", "expected ", plan.feeds.size(), " arrays, got ",
+          feeds.size());
+    int64_t rows = -1;
+    for (size_t i = 0; i < feeds.size(); ++i) {
+        const std::string what = text("input ", i);
+        call.feeds.push_back(
+            checked_rows(feeds[i], plan.feeds[i].dtype, plan.feeds[i].shape, what.c_str()));
+        check(rows < 0 || feeds[i].shape(0) == rows, "run", "expected ", rows,
+              " rows in every array, got ", feeds[i].shape(0));
+        rows = feeds[i].shape(0);
+    }
+    call.order = checked_vector<int64_t>(order, "order");
+    const int64_t images = order.shape(0);
+    check(images > 0 && images % plan.batch == 0, "run", "expected a multiple of ", plan.batch,
+          " row numbers, got ", images);
+    for (int64_t i = 0; i < images; ++i) {
+        check(call.order[i] >= 0 && call.order[i] < rows, "run", "expected row numbers below ",
+              rows, ", got ", call.order[i]);
+    }
+    call.steps = images / plan.batch;
+    check(outputs.size() == plan.outputs.size(), "run", "expected ", plan.outputs.size(),
+          " output arrays, got ", outputs.size());
+    for (size_t i = 0; i < outputs.size(); ++i) {
+        const std::string what = text("output ", i);
+        call.outputs.push_back(
+            checked_output(outputs[i], plan.outputs[i].shape, images, what.c_str()));
+    }
+    call.iteration = iteration;
+    if (plan.updates_parameters) {
+        call.learning_rates = checked_vector<double>(learning_rates, "learning_rates");
+        check(learning_rates.shape(0) == call.steps, "run", "expected ", call.steps,
+              " learning rates, got ", learning_rates.shape(0));
+        check(iteration >= 0, "run", "expected an iteration of at least 0, got ", iteration);
+    }
+    return call;
+}
+
+py::array_t<double> run(Plan& plan, const std::vector<py::array>& feeds, const py::array& order,
+                        std::vector<py::array> outputs, const py::array& learning_rates,
+                        int64_t iteration) {
+    const Plan::Call call = checked_call(plan, feeds, order, outputs, learning_rates, iteration);
+    std::vector<std::array<double, 2>> totals;
+    {
+        const py::gil_scoped_release released;
+        totals = plan.run(call);
+    }
+    py::array_t<double> out({static_cast<py::ssize_t>(totals.size()), py::ssize_t{2}});
+    for (size_t i = 0; i < totals.size(); ++i) {
+        for (size_t k = 0; k < 2; ++k) {
+            out.mutable_at(static_cast<py::ssize_t>(i), static_cast<py::ssize_t>(k)) = totals[i][k];
+        }
+    }
+    return out;
+}
+
+std::vector<py::array_t<float>> gradients(Plan& plan, const std::vector<py::array>& feeds,
+                                          const py::array& order) {
+    check(!plan.updates_parameters, "gradients", "expected a plan without an optimizer");
+    std::vector<py::array> outputs;
+    const Plan::Call call = checked_call(plan, feeds, order, outputs, py::array(), 0);
+    check(call.steps == 1, "gradients", "expected one batch of ", plan.batch, " rows, got ",
+          call.steps, " of them");
+    std::vector<py::array_t<float>> out;
+    {
+        const py::gil_scoped_release released;
+        plan.run(call);
+    }
+    for (size_t i = 0; i < plan.kept_gradients.size(); ++i) {
+        const Shape& shape = plan.kept_shapes[i];
+        py::array_t<float> array(std::vector<int64_t>(shape.begin(), shape.end()));
+        std::copy_n(plan.kept_gradient(i), shape.elements(), array.mutable_data());
+        out.push_back(std::move(array));
+    }
+    return out;
+}
+
+std::vector<std::tuple<std::string, double, double>> profile(
+    Plan& plan, const std::vector<py::array>& feeds, const py::array& order,
+    std::vector<py::array> outputs, const py::array& learning_rates, int64_t iteration) {
+    const Plan::Call call = checked_call(plan, feeds, order, outputs, learning_rates, iteration);
+    std::vector<Plan::Spent> spent;
+    {
+        const py::gil_scoped_release released;
+        spent = plan.run_profiled(call);
+    }
+    std::vector<std::tuple<std::string, double, double>> out;
+    for (const auto& [name, seconds, flops] : spent) out.emplace_back(name, seconds, flops);
+    return out;
+}
+
+}  // namespace
+
+void bind_plan(py::module_& module) {
+    const py::array_t<double> no_rates(py::ssize_t{0});
+    py::class_<Plan>(module, "Plan", "A graph made ready to run.")
+        .def("run", &run, py::arg("feeds"), py::arg("order"),
+             py::arg("outputs") = std::vector<py::array>(), py::arg("learning_rates") = no_rates,
+             py::arg("iteration") = 0,
+             "Runs len(order) / batch steps; returns rows (sum, count): the total loss, each loss, "
+             "each metric.")
+        .def("gradients", &gradients, py::arg("feeds"), py::arg("order"),
+             "Gradients of the differentiable inputs, then of the trainable parameters.")
+        .def("profile", &profile, py::arg("feeds"), py::arg("order"),
+             py::arg("outputs") = std::vector<py::array>(), py::arg("learning_rates") = no_rates,
+             py::arg("iteration") = 0,
+             "Like run on one thread; returns (stage, seconds, flops) for every stage.")
+        .def_property_readonly("memory", &Plan::memory_bytes, "Bytes that the plan holds.")
+        .def_property_readonly(
+            "batch", [](const Plan& plan) { return plan.batch; }, "Images in a step.");
+}
+
+}  // namespace pronghorn

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/parallel.h"
+
+#include <omp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "core/check.h"
+#include "core/cpu.h"
+
+namespace pronghorn {
+
+namespace {
+
+constexpr int kMaxThreads = 1024;
+
+/// Forks this process has come through: in a child, one more than in its parent.
+std::atomic<uint32_t> fork_generation{0};
+
+/// libgomp's pool does not survive fork: it is put away before, so parent and child start afresh.
+void before_fork() { omp_pause_resource_all(omp_pause_soft); }
+void after_fork_in_child() { fork_generation.fetch_add(1); }
+
+int threads_from_environment(const char* name) {
+    const char* value = std::getenv(name);
+    if (value == nullptr || *value == '\0') return 0;
+    const long threads = std::strtol(value, nullptr, 10);  // "4" or OpenMP's "4,2": the first level
+    return threads >= 1 && threads <= kMaxThreads ? static_cast<int>(threads) : 0;
+}
+
+int default_threads() {
+    pthread_atfork(before_fork, nullptr, after_fork_in_child);
+    if (const int n = threads_from_environment("PRONGHORN_NUM_THREADS")) return n;
+    if (const int n = threads_from_environment("OMP_NUM_THREADS")) return n;
+    return usable_cpus();
+}
+
+std::atomic<int>& thread_setting() {
+    static std::atomic<int> threads{default_threads()};
+    return threads;
+}
+
+}  // namespace
+
+int num_threads() { return thread_setting().load(); }
+
+void set_num_threads(int threads) {
+    check(threads >= 1 && threads <= kMaxThreads, "set_num_threads", "expected 1 to ", kMaxThreads,
+          " threads, got ", threads);
+    thread_setting().store(threads);
+}
+
+namespace {
+
+int64_t nanoseconds_now() {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(
+               std::chrono::steady_clock::now().time_since_epoch())
+        .count();
+}
+
+int64_t involuntary_switches() {
+    rusage usage{};
+    getrusage(RUSAGE_THREAD, &usage);
+    return usage.ru_nivcsw;
+}
+
+}  // namespace
+
+Crew::Preemption::Preemption() : looked(nanoseconds_now()), count(involuntary_switches()) {}
+
+bool Crew::Preemption::noticed() noexcept {
+    constexpr int64_t kMillisecond = 1000000;
+    const int64_t now = nanoseconds_now();
+    if (now - looked < kMillisecond) return false;
+    looked = now;
+    const int64_t before = count;
+    count = involuntary_switches();
+    return count > before;
+}
+
+void Crew::open(int64_t segment, bool finished) noexcept {
+    ticket_.store(static_cast<uint64_t>(segment) << 32, std::memory_order_release);
+    segment_.store(static_cast<uint32_t>(segment), std::memory_order_release);
+    segment_.notify_all();
+    if (finished) {
+        const std::lock_guard<std::mutex> guard(mutex_);
+        is_finished_ = true;
+        finished_.notify_all();
+    }
+}
+
+void Crew::wait_behind(uint32_t segment) noexcept {
+    // About 20 us of spinning, some yields for a neighbour's sake, then sleep until notified.
+    constexpr int kSpins = 2000, kYields = 20;
+    for (int i = 0; i < kSpins; ++i) {
+        if (segment_.load(std::memory_order_acquire) != segment) return;
+        cpu_relax();
+    }
+    for (int i = 0; i < kYields; ++i) {
+        if (segment_.load(std::memory_order_acquire) != segment) return;
+        sched_yield();
+    }
+    segment_.wait(segment, std::memory_order_acquire);
+}
+
+void Crew::step_aside(Preemption& preemption) noexcept {
+    constexpr int64_t kLongest = 160;
+    if (active_.fetch_sub(1, std::memory_order_relaxed) > 1) {  // somebody else stays
+        std::unique_lock<std::mutex> guard(mutex_);
+        finished_.wait_for(guard, std::chrono::milliseconds(preemption.rest),
+                           [this] { return is_finished_; });
+        preemption.rest = std::min(2 * preemption.rest, kLongest);
+    }
+    active_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void parallel_run(int threads, void (*body)(void* context, int thread, int team), void* context) {
+    if (threads == 1) {
+        const FlushDenormals flush;
+        body(context, 0, 1);
+        return;
+    }
+#pragma omp parallel num_threads(threads)
+    {
+        const FlushDenormals flush;
+        body(context, omp_get_thread_num(), omp_get_num_threads());
+    }
+}
+
+void ForkSafeLock::lock() noexcept {
+    const uint32_t mine = fork_generation.load() + 1;
+    uint32_t seen = 0;
+    while (!holder_.compare_exchange_weak(seen, mine, std::memory_order_acquire)) {
+        if (seen == mine) {
+            holder_.wait(seen);
+            seen = 0;
+        }  // else a holder that stayed behind in the parent: take it over
+    }
+}
+
+void ForkSafeLock::unlock() noexcept {
+    holder_.store(0, std::memory_order_release);
+    holder_.notify_one();
+}
+
+double measure_barrier() {
+    constexpr int64_t kSegments = 10000;
+    constexpr int kRounds = 20;
+    std::vector<double> nanoseconds;
+    for (int round = 0; round < kRounds; ++round) {
+        Crew crew;
+        const auto body = [](void* opaque, int /*thread*/, int /*team*/) {
+            const auto two = [](int64_t /*segment*/) { return 2; };
+            static_cast<Crew*>(opaque)->work(kSegments, two, [](int64_t, int64_t) {});
+        };
+        const int64_t begin = nanoseconds_now();
+        parallel_run(2, body, &crew);
+        nanoseconds.push_back(static_cast<double>(nanoseconds_now() - begin) / kSegments);
+    }
+    std::sort(nanoseconds.begin(), nanoseconds.end());
+    return nanoseconds[kRounds / 2];
+}
+
+}  // namespace pronghorn

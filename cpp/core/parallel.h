@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// Threads: how many, one parallel region per call, and how a team shares the work inside it, so
+// that a busy neighbour costs little more than its own core. Work is never cut by the number of
+// threads; threads only decide who runs which piece.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+
+namespace pronghorn {
+
+/// Threads a call may use. Default: PRONGHORN_NUM_THREADS, else OMP_NUM_THREADS, else
+/// usable_cpus().
+int num_threads();
+/// Throws ValueError outside [1, 1024].
+void set_num_threads(int threads);
+
+/// Hands out the items of numbered segments: all items of one, in any order by any thread, before
+/// the first of the next. Threads that have nothing to do spin for microseconds, then yield, then
+/// sleep. Only a thread that holds an item is waited for; one that another process keeps taking off
+/// its core steps aside for a while and leaves the work to the others.
+class Crew {
+   public:
+    /// Every thread of the team calls this; count(segment) items each, body(segment, item)
+    /// noexcept.
+    template <typename Count, typename Body>
+    void work(int64_t segments, Count count, Body body) noexcept {
+        active_.fetch_add(1, std::memory_order_relaxed);
+        Preemption preemption;
+        for (;;) {
+            const uint64_t ticket = ticket_.fetch_add(1, std::memory_order_acq_rel);
+            const auto segment = static_cast<int64_t>(ticket >> 32);
+            const auto item = static_cast<int64_t>(ticket & 0xffffffffu);
+            if (segment >= segments) break;
+            const int64_t items = count(segment);
+            if (item < items) {
+                body(segment, item);
+                if (done_.fetch_add(1, std::memory_order_acq_rel) + 1 == items) {
+                    done_.store(0, std::memory_order_relaxed);
+                    open(segment + 1, segment + 1 == segments);
+                }
+            } else if (items == 0 && item == 0) {
+                open(segment + 1, segment + 1 == segments);
+            } else {
+                wait_behind(static_cast<uint32_t>(segment));
+            }
+            if (preemption.noticed()) step_aside(preemption);
+        }
+        active_.fetch_sub(1, std::memory_order_relaxed);
+    }
+
+   private:
+    /// Whether this thread was taken off its core, looked at once a millisecond.
+    struct Preemption {
+        Preemption();
+        bool noticed() noexcept;
+        int64_t looked;     // nanoseconds
+        int64_t count;      // involuntary switches so far
+        int64_t rest = 10;  // milliseconds to step aside; longer every time
+    };
+    void open(int64_t segment, bool finished) noexcept;
+    void wait_behind(uint32_t segment) noexcept;
+    void step_aside(Preemption& preemption) noexcept;
+
+    alignas(64) std::atomic<uint64_t> ticket_{0};  // segment in the high half, item in the low
+    alignas(64) std::atomic<int64_t> done_{0};
+    alignas(64) std::atomic<uint32_t> segment_{0};
+    std::atomic<int> active_{0};
+    std::mutex mutex_;
+    std::condition_variable finished_;
+    bool is_finished_ = false;
+};
+
+/// Runs body(context, thread, team) on a team of at most `threads` threads at once (thread 0 is the
+/// caller), each with denormals flushed. OpenMP may grant fewer. The body must not throw.
+void parallel_run(int threads, void (*body)(void* context, int thread, int team), void* context);
+
+/// A lock that a forked child finds open, whoever held it in the parent.
+class ForkSafeLock {
+   public:
+    void lock() noexcept;
+    void unlock() noexcept;
+
+   private:
+    std::atomic<uint32_t> holder_{0};  // 0: free, else 1 + the fork generation of the holder
+};
+
+/// Nanoseconds that two threads take to finish a segment of one item each (median of many).
+double measure_barrier();
+
+}  // namespace pronghorn

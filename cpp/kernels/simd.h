@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// The vector words kernels are written in: Vec is kLanes floats, with + - * / from the compiler and the
+// functions below from simd_<isa>.h. Included by kernels only; PRONGHORN_ISA names the namespace.
+//
+// NaN: max_keep_nan and min_keep_nan return NaN where either operand is NaN (x86's own max returns
+// the second operand), so the body and the tail of a loop agree.
+#pragma once
+
+#ifndef PRONGHORN_ISA
+#error "simd.h belongs to files that are compiled once per instruction set"
+#endif
+
+#if defined(__AVX512F__)
+#include "kernels/simd_avx512.h"
+#elif defined(__AVX2__)
+#include "kernels/simd_avx2.h"
+#else
+#include "kernels/simd_baseline.h"
+#endif
+
+namespace pronghorn::PRONGHORN_ISA {
+
+/// Brings a cache line near; the address need not exist.
+inline void prefetch(const float* x) { __builtin_prefetch(x); }
+
+inline Vec relu(Vec x) { return max_number(zero(), x); }  // of NaN: NaN, the second operand
+
+/// Calls body(index, count) for [0, size) in whole vectors, the last one with count < kLanes.
+template <typename Body>
+inline void for_vectors(int64_t size, Body body) {
+    int64_t i = 0;
+    for (; i + kLanes <= size; i += kLanes) body(i, kLanes);
+    if (i < size) body(i, static_cast<int>(size - i));
+}
+
+inline Vec load_upto(const float* x, int count) {
+    return count == kLanes ? load(x) : load_partial(x, count);
+}
+inline void store_upto(float* x, Vec value, int count) {
+    if (count == kLanes) {
+        store(x, value);
+    } else {
+        store_partial(x, value, count);
+    }
+}
+
+}  // namespace pronghorn::PRONGHORN_ISA

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// sparse_categorical_accuracy, categorical_accuracy, binary_accuracy: the share of an image's rows
+// (binary: elements) that are predicted right. The first of equal scores wins, as in NumPy's
+// argmax.
+#include "ops/loss.h"
+
+namespace pronghorn {
+
+namespace {
+
+class Accuracy final : public Loss {
+   public:
+    enum class Kind : uint8_t { kSparse, kCategorical, kBinary };
+
+    Accuracy(Attributes& attributes, Kind kind) : Loss(attributes), kind_(kind) {
+        if (kind_ == Kind::kBinary) {
+            threshold_ = static_cast<float>(attributes.number("threshold", 0.5));
+        }
+    }
+
+    /// The largest logit is the largest probability.
+    bool accept_logits() override { return kind_ != Kind::kBinary; }
+
+   protected:
+    bool sparse() const override { return kind_ == Kind::kSparse; }
+
+    int64_t argmax(const float* x) const noexcept {
+        int64_t best = 0;
+        for (int64_t c = 1; c < last_; ++c) {
+            if (x[c] > x[best]) best = c;
+        }
+        return best;
+    }
+
+    float forward(const float* y_pred, const float* target,
+                  float* /*state*/) const noexcept override {
+        int64_t right = 0;
+        if (kind_ == Kind::kBinary) {
+            for (int64_t i = 0; i < rows_ * last_; ++i) {
+                right += (y_pred[i] > threshold_ ? 1.0f : 0.0f) == target[i];
+            }
+            return static_cast<float>(right) / static_cast<float>(rows_ * last_);
+        }
+        for (int64_t row = 0; row < rows_; ++row) {
+            const int64_t truth = kind_ == Kind::kSparse
+                                      ? reinterpret_cast<const int32_t*>(target)[row]
+                                      : argmax(target + row * last_);
+            right += argmax(y_pred + row * last_) == truth;
+        }
+        return static_cast<float>(right) / static_cast<float>(rows_);
+    }
+
+    /// A step function: its derivative is zero where it has one.
+    void backward(const float* /*y_pred*/, const float* /*target*/, const float* /*state*/,
+                  float /*scale*/, float* d_pred) const noexcept override {
+        for (int64_t i = 0; i < rows_ * last_; ++i) d_pred[i] = 0;
+    }
+
+   private:
+    Kind kind_;
+    float threshold_ = 0.5f;
+};
+
+}  // namespace
+
+std::unique_ptr<Op> make_sparse_categorical_accuracy(Attributes& attributes) {
+    return std::make_unique<Accuracy>(attributes, Accuracy::Kind::kSparse);
+}
+std::unique_ptr<Op> make_categorical_accuracy(Attributes& attributes) {
+    return std::make_unique<Accuracy>(attributes, Accuracy::Kind::kCategorical);
+}
+std::unique_ptr<Op> make_binary_accuracy(Attributes& attributes) {
+    return std::make_unique<Accuracy>(attributes, Accuracy::Kind::kBinary);
+}
+
+}  // namespace pronghorn

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// A convolution as its algorithms see it, and the list they stand in.
+#pragma once
+
+#include <memory>
+
+#include "ops/op.h"
+#include "ops/window.h"
+
+namespace pronghorn {
+
+/// x (batch, height.in, width.in, in_c), w (height.kernel, width.kernel, in_c / groups, out_c),
+/// y (batch, height.out, width.out, out_c).
+struct ConvProblem {
+    int64_t batch = 0, in_c = 0, out_c = 0, groups = 1;
+    Window height, width;
+    bool bias = false, relu = false;
+    bool wants_dx = false, wants_dw = false, wants_db = false;
+    const Kernels* kernels = nullptr;
+
+    int64_t in_size() const { return height.in * width.in * in_c; }
+    int64_t out_size() const { return height.out * width.out * out_c; }
+    int64_t padded_h() const { return height.before + height.in + height.after; }
+    int64_t padded_w() const { return width.before + width.in + width.after; }
+    bool pads() const { return height.before + height.after + width.before + width.after > 0; }
+    /// Of one pass, for the whole batch.
+    double flops() const {
+        return 2.0 * static_cast<double>(batch * height.out * width.out) *
+               static_cast<double>(height.kernel * width.kernel * (in_c / groups) * out_c);
+    }
+    bool trains() const { return wants_dx || wants_dw || wants_db; }
+    double backward_flops() const {
+        return flops() * ((wants_dx ? 1.0 : 0.0) + (wants_dw ? 1.0 : 0.0));
+    }
+};
+
+/// Inputs of Args: 0 is x, 1 the kernel, 2 the bias.
+class ConvAlgorithm {
+   public:
+    virtual ~ConvAlgorithm() = default;
+    virtual Signature plan() = 0;
+    virtual void run(int stage, const Args& args, int64_t task) const noexcept = 0;
+};
+
+// Each gives null where it does not support the problem.
+std::unique_ptr<ConvAlgorithm> make_conv_lanes(const ConvProblem& problem);
+std::unique_ptr<ConvAlgorithm> make_conv_direct(const ConvProblem& problem);
+std::unique_ptr<ConvAlgorithm> make_conv_im2col(const ConvProblem& problem);
+
+}  // namespace pronghorn

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: Apache-2.0
+// Direct convolution (implicit GEMM): every output sums runs of consecutive inputs, no patches are
+// unrolled. The same code serves both layouts; in lanes an element is a vector of images.
+//
+// The gradient of x is a convolution of dy with the transposed kernel. With strides it falls into
+// phases: the rows ih = a + stride * t see just the taps i with (a + before - i * dilation)
+// divisible by the stride, from row t + q of dy, q = (a + before - i * dilation) / stride. No zeros
+// are inserted.
+#include <cstring>
+#include <numeric>
+
+#include "ops/conv2d.h"
+
+namespace pronghorn {
+
+namespace {
+
+// From here on (floats of the kernel) packed panels beat strided rows of the kernel.
+constexpr int64_t kPackFrom = 8 << 10;
+
+/// Taps of one phase along one axis, as they meet dy: tap[k] reads dy at t + shift[k], ascending.
+struct AxisPhase {
+    std::vector<int64_t> tap, shift;
+    int64_t count = 0;  // positions t of x
+};
+
+AxisPhase axis_phase(const Window& window, int64_t a) {
+    AxisPhase phase;
+    phase.count = a < window.in ? (window.in - a - 1) / window.stride + 1 : 0;
+    for (int64_t i = window.kernel; i-- > 0;) {
+        const int64_t distance = a + window.before - i * window.dilation;
+        if (distance % window.stride != 0) continue;
+        phase.tap.push_back(i);
+        phase.shift.push_back(distance / window.stride);
+    }
+    return phase;
+}
+
+/// Zeros that dy needs in front and behind for every phase.
+struct Border {
+    int64_t before = 0, after = 0;
+};
+
+Border border_of(const Window& window) {
+    Border border;
+    for (int64_t a = 0; a < window.stride; ++a) {
+        const AxisPhase phase = axis_phase(window, a);
+        if (phase.tap.empty() || phase.count == 0) continue;
+        border.before = std::max(border.before, -phase.shift.front());
+        border.after = std::max(border.after, phase.count + phase.shift.back() - window.out);
+    }
+    return border;
+}
+
+/// One phase of dx as a Conv of padded dy.
+struct DxPhase {
+    int64_t row, column;  // of dx, where it begins
+    int64_t rows, columns;
+    std::vector<int64_t> run_offset;
+    int64_t run_length = 0;
+    int64_t depth = 0;    // rows of its weights
+    int64_t weights = 0;  // where they begin in the packed block
+};
+
+class ConvDirect final : public ConvAlgorithm {
+   public:
+    ConvDirect(const ConvProblem& problem, Layout layout)
+        : p_(problem),
+          layout_(layout),
+          lanes_(layout == Layout::kLanes ? problem.kernels->lanes : 1),
+          depth_(p_.height.kernel * p_.width.kernel * p_.in_c) {
+        const int64_t row = p_.padded_w() * p_.in_c;
+        for (int64_t i = 0; i < p_.height.kernel; ++i) {
+            for (int64_t j = 0; j < (p_.width.dilation == 1 ? 1 : p_.width.kernel); ++j) {
+                run_offset_.push_back(i * p_.height.dilation * row +
+                                      j * p_.width.dilation * p_.in_c);
+            }
+        }
+        run_length_ = depth_ / static_cast<int64_t>(run_offset_.size());
+        packs_forward_ = layout_ == Layout::kRows && depth_ * p_.out_c >= kPackFrom;
+        if (packs_forward_) packed_ = panels_size(depth_, p_.out_c);
+        if (p_.wants_dx) plan_dx();
+    }
+
+    Signature plan() override {
+        Signature signature;
+        signature.in_layout = signature.out_layout = layout_;
+        signature.packed = packed_;
+        const int64_t padded = p_.pads() ? padded_size() : 0;
+        if (packed_ > 0) {
+            signature.stages.push_back(
+                {Phase::kPrepare, false, p_.height.kernel * p_.width.kernel, 0, 0});
+        }
+        forward_stage_ = static_cast<int>(signature.stages.size());
+        signature.stages.push_back({Phase::kForward, true, 1, padded, p_.flops()});
+        if (p_.trains()) {
+            const int64_t dy = copies_dy() ? dy_size() : 0;
+            signature.stages.push_back(
+                {Phase::kBackward, true, 1, padded + dy, p_.backward_flops()});
+            signature.backward_reads[0] = p_.wants_dw;
+            signature.backward_reads_output = p_.relu;
+            signature.gradient[1] = signature.gradient[2] = GradientBy::kParts;
+        }
+        return signature;
+    }
+
+    void run(int stage, const Args& args, int64_t task) const noexcept override {
+        if (stage < forward_stage_) return prepare(args, task);
+        for (int64_t i = 0; i < args.images; i += lanes_) {
+            if (stage == forward_stage_) {
+                forward(args, i);
+            } else {
+                backward(args, i);
+            }
+        }
+    }
+
+   private:
+    int64_t panels_size(int64_t rows, int64_t columns) const {
+        const int64_t panel = p_.kernels->panel;
+        return checked_product(rows, (columns + panel - 1) / panel * panel);
+    }
+    int64_t padded_size() const { return p_.padded_h() * p_.padded_w() * p_.in_c * lanes_; }
+    int64_t dy_row() const {
+        return (left_.before + p_.width.out + left_.after) * p_.out_c;  // elements
+    }
+    int64_t dy_size() const {
+        return (top_.before + p_.height.out + top_.after) * dy_row() * lanes_;
+    }
+    /// A copy of dy is made to mask it by the ReLU or to put zeros around it.
+    bool copies_dy() const {
+        return p_.relu || top_.before + top_.after + left_.before + left_.after > 0;
+    }
+
+    void plan_dx() {
+        top_ = border_of(p_.height);
+        left_ = border_of(p_.width);
+        for (int64_t a = 0; a < p_.height.stride; ++a) {
+            for (int64_t b = 0; b < p_.width.stride; ++b) {
+                const AxisPhase rows = axis_phase(p_.height, a);
+                const AxisPhase columns = axis_phase(p_.width, b);
+                if (rows.count > 0 && columns.count > 0) add_phase(a, b, rows, columns);
+            }
+        }
+    }
+
+    void add_phase(int64_t a, int64_t b, const AxisPhase& rows, const AxisPhase& columns) {
+        DxPhase phase{a, b, rows.count, columns.count, {}, 0, 0, packed_};
+        const auto taps = static_cast<int64_t>(columns.tap.size());
+        // Neighbouring columns' taps read neighbouring pixels: one run.
+        const bool joined = taps <= 1 || columns.shift[1] - columns.shift[0] == 1;
+        for (int64_t shift_h : rows.shift) {
+            for (size_t k = 0;
+                 k < (joined ? std::min<size_t>(1, columns.tap.size()) : columns.tap.size()); ++k) {
+                phase.run_offset.push_back((shift_h + top_.before) * dy_row() +
+                                           (columns.shift[k] + left_.before) * p_.out_c);
+            }
+        }
+        phase.run_length = p_.out_c * (joined ? taps : 1);
+        phase.depth = static_cast<int64_t>(rows.tap.size()) * taps * p_.out_c;
+        packed_ += layout_ == Layout::kRows ? panels_size(phase.depth, p_.in_c)
+                                            : checked_product(phase.depth, p_.in_c);
+        const auto number = static_cast<int64_t>(phases_.size());
+        for (size_t i = 0; i < rows.tap.size(); ++i) {
+            for (size_t j = 0; j < columns.tap.size(); ++j) {
+                const int64_t tap = rows.tap[i] * p_.width.kernel + columns.tap[j];
+                const int64_t position = static_cast<int64_t>(i) * taps + static_cast<int64_t>(j);
+                tap_place_.resize(static_cast<size_t>(p_.height.kernel * p_.width.kernel), {-1, 0});
+                tap_place_[static_cast<size_t>(tap)] = {number, position};
+            }
+        }
+        phases_.push_back(std::move(phase));
+    }
+
+    /// Packs the kernel's tap `tap` for the forward pass and, transposed, for its phase of dx.
+    void prepare(const Args& args, int64_t tap) const noexcept {
+        const int64_t panel = p_.kernels->panel;
+        const float* w = args.in[1] + tap * p_.in_c * p_.out_c;
+        if (packs_forward_) {
+            p_.kernels->pack_panels(w, p_.in_c, p_.out_c, p_.out_c, 1,
+                                    args.packed + tap * p_.in_c * panel, depth_ * panel);
+        }
+        if (tap_place_.empty()) return;
+        const auto [number, position] = tap_place_[static_cast<size_t>(tap)];
+        if (number < 0) return;  // a tap that only ever meets padding
+        const DxPhase& phase = phases_[static_cast<size_t>(number)];
+        float* into = args.packed + phase.weights;
+        if (layout_ == Layout::kRows) {
+            p_.kernels->pack_panels(w, p_.out_c, p_.in_c, 1, p_.out_c,
+                                    into + position * p_.out_c * panel, phase.depth * panel);
+            return;
+        }
+        into += position * p_.out_c * p_.in_c;
+        for (int64_t o = 0; o < p_.out_c; ++o) {
+            for (int64_t c = 0; c < p_.in_c; ++c) into[o * p_.in_c + c] = w[c * p_.out_c + o];
+        }
+    }
+
+    void convolve(const Conv& conv) const noexcept {
+        (layout_ == Layout::kLanes ? p_.kernels->conv_lanes : p_.kernels->conv_rows)(conv);
+    }
+
+    /// x of that image (or group), with zeros around it where the convolution pads.
+    const float* padded_x(const Args& args, int64_t image, float* scratch) const noexcept {
+        const float* x = args.in[0] + image * p_.in_size();
+        if (!p_.pads()) return x;
+        p_.kernels->pad_image({x, nullptr, scratch, p_.height.in, p_.width.in, p_.in_c * lanes_,
+                               p_.height.before, p_.height.after, p_.width.before, p_.width.after});
+        return scratch;
+    }
+
+    void forward(const Args& args, int64_t image) const noexcept {
+        const int64_t panel = p_.kernels->panel;
+        Conv conv{};
+        conv.x = padded_x(args, image, args.scratch);
+        conv.x_row = p_.height.stride * p_.padded_w() * p_.in_c;
+        conv.x_pixel = p_.width.stride * p_.in_c;
+        conv.run_offset = run_offset_.data();
+        conv.runs = static_cast<int64_t>(run_offset_.size());
+        conv.run_length = run_length_;
+        conv.weights = packs_forward_ ? args.packed : args.in[1];
+        conv.w_panel = layout_ == Layout::kLanes ? 1 : packs_forward_ ? depth_ * panel : panel;
+        conv.w_row = packs_forward_ ? panel : p_.out_c;
+        conv.bias = p_.bias ? args.in[2] : nullptr;
+        conv.y = args.out + image * p_.out_size();
+        conv.y_row = p_.width.out * p_.out_c;
+        conv.y_pixel = p_.out_c;
+        conv.out_h = p_.height.out;
+        conv.out_w = p_.width.out;
+        conv.out_c = p_.out_c;
+        conv.relu = p_.relu;
+        convolve(conv);
+    }
+
+    void backward(const Args& args, int64_t image) const noexcept {
+        const int64_t out = image * p_.out_size();
+        const float* dy = args.d_out + out;
+        float* scratch = args.scratch;
+        if (copies_dy()) {
+            p_.kernels->pad_image({dy, p_.relu ? args.out + out : nullptr, scratch, p_.height.out,
+                                   p_.width.out, p_.out_c * lanes_, top_.before, top_.after,
+                                   left_.before, left_.after});
+            dy = scratch;
+            scratch += dy_size();
+        }
+        if (p_.wants_dx) backward_x(dy, args, image);
+        const float* inner = dy + (top_.before * dy_row() + left_.before * p_.out_c) * lanes_;
+        const bool add = args.accumulate || image > 0;
+        if (p_.wants_dw) {
+            const float* x = padded_x(args, image, scratch);
+            const ConvGradient gradient{x,
+                                        p_.height.stride * p_.padded_w() * p_.in_c,
+                                        p_.width.stride * p_.in_c,
+                                        run_offset_.data(),
+                                        static_cast<int64_t>(run_offset_.size()),
+                                        run_length_,
+                                        inner,
+                                        dy_row(),
+                                        p_.out_c,
+                                        p_.height.out,
+                                        p_.width.out,
+                                        p_.out_c,
+                                        args.d_in[1],
+                                        p_.out_c,
+                                        add};
+            (layout_ == Layout::kLanes ? p_.kernels->conv_lanes_dw
+                                       : p_.kernels->conv_rows_dw)(gradient);
+        }
+        if (p_.wants_db) {
+            (layout_ == Layout::kLanes ? p_.kernels->channel_sums_lanes : p_.kernels->channel_sums)(
+                inner, p_.height.out, p_.width.out, p_.out_c, dy_row(), p_.out_c, args.d_in[2],
+                add);
+        }
+    }
+
+    void backward_x(const float* dy, const Args& args, int64_t image) const noexcept {
+        const int64_t panel = p_.kernels->panel;
+        float* dx = args.d_in[0] + image * p_.in_size();
+        for (const DxPhase& phase : phases_) {
+            Conv conv{};
+            conv.x = dy;
+            conv.x_row = dy_row();
+            conv.x_pixel = p_.out_c;
+            conv.run_offset = phase.run_offset.data();
+            conv.runs = static_cast<int64_t>(phase.run_offset.size());
+            conv.run_length = phase.run_length;
+            conv.weights = args.packed + phase.weights;
+            conv.w_panel = layout_ == Layout::kLanes ? 1 : phase.depth * panel;
+            conv.w_row = layout_ == Layout::kLanes ? p_.in_c : panel;
+            conv.y = dx + (phase.row * p_.width.in + phase.column) * p_.in_c * lanes_;
+            conv.y_row = p_.height.stride * p_.width.in * p_.in_c;
+            conv.y_pixel = p_.width.stride * p_.in_c;
+            conv.out_h = phase.rows;
+            conv.out_w = phase.columns;
+            conv.out_c = p_.in_c;
+            convolve(conv);
+        }
+    }
+
+    ConvProblem p_;
+    Layout layout_;
+    int64_t lanes_;
+    int64_t depth_;
+    std::vector<int64_t> run_offset_;
+    int64_t run_length_ = 0;
+    bool packs_forward_ = false;
+    int64_t packed_ = 0;  // floats of packed weights
+    Border top_, left_;   // of dy
+    std::vector<DxPhase> phases_;
+    std::vector<std::pair<int64_t, int64_t>> tap_place_;  // phase and position in it, by tap
+    int forward_stage_ = 0;
+};
+
+/// The part of a vector's lanes that the passes keep busy, with channels as lanes.
+double rows_use(const ConvProblem& p) {
+    const auto use = [&p](int64_t channels) {
+        const int64_t lanes = p.kernels->lanes;
+        return static_cast<double>(channels) /
+               static_cast<double>((channels + lanes - 1) / lanes * lanes);
+    };
+    double sum = use(p.out_c), passes = 1;
+    if (p.wants_dw) sum += use(p.out_c), ++passes;
+    if (p.wants_dx) sum += use(p.in_c), ++passes;
+    return sum / passes;
+}
+
+/// The same with images as lanes; a little less than all, as weights are broadcast one by one.
+double lanes_use(const ConvProblem& p) {
+    const int64_t lanes = p.kernels->lanes;
+    const auto batch = static_cast<double>(p.batch);
+    return 0.95 * batch / static_cast<double>((p.batch + lanes - 1) / lanes * lanes);
+}
+
+}  // namespace
+
+std::unique_ptr<ConvAlgorithm> make_conv_lanes(const ConvProblem& problem) {
+    if (problem.groups != 1 || lanes_use(problem) <= rows_use(problem)) return nullptr;
+    return std::make_unique<ConvDirect>(problem, Layout::kLanes);
+}
+
+std::unique_ptr<ConvAlgorithm> make_conv_direct(const ConvProblem& problem) {
+    if (problem.groups != 1) return nullptr;
+    return std::make_unique<ConvDirect>(problem, Layout::kRows);
+}
+
+}  // namespace pronghorn

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: Apache-2.0
+// dense: Keras's Dense. x (batch, ..., in), kernel (in, units), bias (units,) -> y (batch, ...,
+// units),
+//   y = act(x w + b);  dx = dy w^T;  dw = x^T dy;  db = sum of dy over rows.
+// Three ways: images as lanes inside a depth-first chain (small kernels behind convolutions in
+// lanes), a stream through the kernel (up to 8 rows), and matrix products cut over the kernel's
+// columns (forward) and rows (backward). A task that finishes rows of dw owns them.
+#include <algorithm>
+#include <cstring>
+
+#include "ops/gemm.h"
+#include "ops/op.h"
+
+namespace pronghorn {
+
+namespace {
+
+constexpr int64_t kLanesMostFloats = 128 << 10;  // a kernel that stays in L2 beside its slice
+constexpr int64_t kStreamMostRows = 8;           // what the streaming kernels hold in registers
+constexpr int64_t kBlockFloats = 32 << 10;       // of the kernel in one task: 128 KB
+constexpr int64_t kStreamBlockFloats = 16 << 10;
+
+class Dense final : public Op {
+   public:
+    explicit Dense(Attributes& /*attributes*/) {}
+
+    int first_parameter() const override { return 1; }
+
+    Tensor infer(const std::vector<Tensor>& inputs) override {
+        const Shape& x = inputs[0].shape;
+        check(inputs.size() == 2 || inputs.size() == 3, "dense",
+              "expected x, kernel and maybe bias, got ", inputs.size(), " inputs");
+        check(x.rank() >= 2, "dense", "expected input of at least 2 dimensions, got ", x);
+        const Shape& kernel = inputs[1].shape;
+        check(kernel.rank() == 2 && kernel[0] == x[-1] && kernel.elements() > 0, "dense",
+              "expected a kernel of shape (", x[-1], ", units), got ", kernel);
+        in_ = kernel[0];
+        units_ = kernel[1];
+        bias_ = inputs.size() == 3;
+        check(!bias_ || inputs[2].shape == Shape{units_}, "dense", "expected a bias of shape (",
+              units_, ",), got ", inputs.back().shape);
+        images_ = x[0];
+        rows_ = x.elements() / in_;
+        Shape y = x;
+        y[-1] = units_;
+        return {y};
+    }
+
+    bool fuse_activation(Activation activation) override {
+        if (activation != Activation::kRelu || relu_) return false;
+        return relu_ = true;
+    }
+
+    Signature plan(const PlanContext& context) override {
+        kernels_ = context.kernels;
+        const bool in_lanes = context.layouts[0] == Layout::kLanes;
+        if (in_lanes && rows_ == images_ && in_ * units_ <= kLanesMostFloats) {
+            way_ = Way::kLanes;
+        } else {
+            way_ = rows_ <= kStreamMostRows ? Way::kStream : Way::kProduct;
+        }
+        return way_ == Way::kLanes ? plan_lanes(context) : plan_rows(context);
+    }
+
+    void run(int stage, const Args& args, int64_t task) const noexcept override {
+        const Job job = jobs_[static_cast<size_t>(stage)];
+        switch (job) {
+            case Job::kForwardLanes:
+                return forward_lanes(args);
+            case Job::kBackwardLanes:
+                return backward_lanes(args);
+            case Job::kOwnLanes:
+                return own_lanes(args, task);
+            case Job::kForward:
+                return way_ == Way::kStream ? forward_stream(args) : forward_product(args, task);
+            case Job::kGate:
+                return gate(args);
+            case Job::kBackward:
+                return way_ == Way::kStream ? backward_stream(args, task)
+                                            : backward_product(args, task);
+        }
+    }
+
+    Range owned(int stage, int input, int64_t task) const override {
+        const Job job = jobs_[static_cast<size_t>(stage)];
+        if (job != Job::kBackward && job != Job::kOwnLanes) return {};
+        if (input == 1) {
+            const int64_t begin = task * block_rows_;
+            return {begin * units_, std::min(block_rows_, in_ - begin) * units_};
+        }
+        return input == 2 && task == 0 ? Range{0, units_} : Range{};
+    }
+
+   private:
+    enum class Way : uint8_t { kLanes, kStream, kProduct };
+    enum class Job : uint8_t {
+        kForwardLanes,
+        kBackwardLanes,
+        kOwnLanes,
+        kForward,
+        kGate,
+        kBackward
+    };
+
+    double flops() const {
+        return 2.0 * static_cast<double>(rows_) * static_cast<double>(in_ * units_);
+    }
+    static int64_t blocks(int64_t size, int64_t block) { return (size + block - 1) / block; }
+
+    Signature plan_lanes(const PlanContext& context) {
+        Signature signature;
+        signature.in_layout = signature.out_layout = Layout::kLanes;
+        jobs_ = {Job::kForwardLanes};
+        signature.stages.push_back({Phase::kForward, true, 1, 0, flops()});
+        if (!context.training) return signature;
+        block_rows_ = std::clamp<int64_t>(kStreamBlockFloats / units_, 1, in_);
+        groups_ = blocks(images_, kernels_->lanes);
+        group_offset_.clear();
+        for (int64_t group = 0; group < groups_; ++group) {
+            group_offset_.push_back(group * in_ * kernels_->lanes);
+        }
+        const int64_t gated = relu_ ? units_ * kernels_->lanes : 0;
+        const bool wants_x = context.wants_gradient[0];
+        signature.stages.push_back({Phase::kBackward, true, 1, gated, wants_x ? flops() : 0.0});
+        jobs_.push_back(Job::kBackwardLanes);
+        if (context.wants_gradient[1] || (bias_ && context.wants_gradient[2])) {
+            signature.stages.push_back({Phase::kGradient, false, blocks(in_, block_rows_), 0,
+                                        flops(), false, false});  // dy comes through saved
+            jobs_.push_back(Job::kOwnLanes);
+            signature.saved = units_;  // masked dy, images one after the other
+        }
+        signature.backward_reads[0] = true;
+        signature.backward_reads_output = relu_;
+        signature.gradient[1] = signature.gradient[2] = GradientBy::kOwner;
+        return signature;
+    }
+
+    Signature plan_rows(const PlanContext& context) {
+        Signature signature;
+        jobs_ = {Job::kForward};
+        // Columns of a product in one task: whole vectors, but enough tasks for several cores.
+        block_columns_ = way_ == Way::kStream ? units_ : std::clamp<int64_t>(units_, 1, 64);
+        signature.stages.push_back(
+            {Phase::kForward, false, blocks(units_, block_columns_), 0, flops()});
+        if (!context.training) return signature;
+        if (relu_) {
+            signature.saved = rows_ / images_ * units_;
+            signature.stages.push_back({Phase::kBackward, true, 1, 0, 0});
+            jobs_.push_back(Job::kGate);
+        }
+        const int64_t floats = way_ == Way::kStream ? kStreamBlockFloats : kBlockFloats;
+        block_rows_ = std::clamp<int64_t>(floats / units_, 1, in_);
+        const double passes =
+            (context.wants_gradient[0] ? 1.0 : 0.0) + (context.wants_gradient[1] ? 1.0 : 0.0);
+        const Phase phase = context.wants_gradient[0] ? Phase::kBackward : Phase::kGradient;
+        signature.stages.push_back({phase, false, blocks(in_, block_rows_), 0, passes * flops()});
+        jobs_.push_back(Job::kBackward);
+        signature.backward_reads[0] = true;
+        signature.backward_reads_output = relu_;
+        signature.gradient[1] = signature.gradient[2] = GradientBy::kOwner;
+        return signature;
+    }
+
+    // ---- images as lanes
+
+    Conv lanes_conv(const float* x, int64_t depth, float* y, int64_t columns) const {
+        static constexpr int64_t kStart = 0;
+        Conv conv{};
+        conv.x = x;
+        conv.x_row = conv.x_pixel = depth;
+        conv.run_offset = &kStart;
+        conv.runs = 1;
+        conv.run_length = depth;
+        conv.y = y;
+        conv.y_row = conv.y_pixel = columns;
+        conv.out_h = conv.out_w = 1;
+        conv.out_c = columns;
+        return conv;
+    }
+
+    void forward_lanes(const Args& args) const noexcept {
+        for (int64_t i = 0; i < args.images; i += kernels_->lanes) {
+            Conv conv = lanes_conv(args.in[0] + i * in_, in_, args.out + i * units_, units_);
+            conv.weights = args.in[1];
+            conv.w_row = units_;
+            conv.w_panel = 1;
+            conv.bias = bias_ ? args.in[2] : nullptr;
+            conv.relu = relu_;
+            kernels_->conv_lanes(conv);
+        }
+    }
+
+    void backward_lanes(const Args& args) const noexcept {
+        const int64_t lanes = kernels_->lanes;
+        for (int64_t i = 0; i < args.images; i += lanes) {
+            const float* dy = args.d_out + i * units_;
+            if (relu_) {
+                kernels_->activate_backward(Activation::kRelu, units_ * lanes,
+                                            args.out + i * units_, dy, args.scratch);
+                dy = args.scratch;
+            }
+            if (args.saved != nullptr) {
+                const int64_t images = std::min(lanes, args.images - i);
+                float* rows = args.saved + i * units_;
+                kernels_->from_lanes(dy, images, units_, rows);
+                std::memset(rows + images * units_, 0,
+                            static_cast<size_t>((lanes - images) * units_) * sizeof(float));
+            }
+            if (args.d_in[0] == nullptr) continue;
+            Conv conv = lanes_conv(dy, units_, args.d_in[0] + i * in_, in_);
+            conv.weights = args.in[1];
+            conv.w_row = 1;  // the kernel transposed
+            conv.w_panel = units_;
+            kernels_->conv_lanes(conv);
+        }
+    }
+
+    /// dw of a block of rows: each row is a "pixel" that sums over images, a run per group.
+    void own_lanes(const Args& args, int64_t task) const noexcept {
+        if (args.d_in[1] != nullptr) {
+            const int64_t lanes = kernels_->lanes;
+            const int64_t begin = task * block_rows_;
+            Conv conv{};
+            conv.x = args.in[0] + begin * lanes;
+            conv.x_row = conv.x_pixel = lanes;
+            conv.run_offset = group_offset_.data();
+            conv.runs = groups_;
+            conv.run_length = lanes;
+            conv.weights = args.saved;
+            conv.w_panel = kernels_->panel;
+            conv.w_row = units_;
+            conv.y = args.d_in[1];
+            conv.y_row = conv.y_pixel = units_;
+            conv.out_h = 1;
+            conv.out_w = std::min(block_rows_, in_ - begin);
+            conv.out_c = units_;
+            kernels_->conv_rows(conv);
+        }
+        own_bias(args, args.saved, task);
+    }
+
+    // ---- rows
+
+    void forward_stream(const Args& args) const noexcept {
+        kernels_->dense_forward({args.in[0], args.in[1], bias_ ? args.in[2] : nullptr, args.out,
+                                 rows_, in_, units_, in_, relu_});
+    }
+
+    void forward_product(const Args& args, int64_t task) const noexcept {
+        const int64_t begin = task * block_columns_;
+        const int64_t columns = std::min(block_columns_, units_ - begin);
+        for (int64_t row = 0; bias_ && row < rows_; ++row) {
+            std::memcpy(args.out + row * units_ + begin, args.in[2] + begin,
+                        static_cast<size_t>(columns) * sizeof(float));
+        }
+        gemm(rows_, columns, in_, {args.in[0], in_}, {args.in[1] + begin, units_},
+             bias_ ? 1.0f : 0.0f, args.out + begin, units_);
+        for (int64_t row = 0; relu_ && row < rows_; ++row) {
+            float* y = args.out + row * units_ + begin;
+            kernels_->activate(Activation::kRelu, columns, y, y);
+        }
+    }
+
+    void gate(const Args& args) const noexcept {
+        kernels_->activate_backward(Activation::kRelu, args.images * (rows_ / images_) * units_,
+                                    args.out, args.d_out, args.saved);
+    }
+
+    void backward_stream(const Args& args, int64_t task) const noexcept {
+        const float* dy = relu_ ? args.saved : args.d_out;
+        const int64_t begin = task * block_rows_;
+        kernels_->dense_backward({args.in[0] + begin, args.in[1] + begin * units_, dy,
+                                  args.d_in[0] == nullptr ? nullptr : args.d_in[0] + begin,
+                                  args.d_in[1], rows_, std::min(block_rows_, in_ - begin), units_,
+                                  in_, in_, false});
+        own_bias(args, dy, task);
+    }
+
+    void backward_product(const Args& args, int64_t task) const noexcept {
+        const float* dy = relu_ ? args.saved : args.d_out;
+        const int64_t begin = task * block_rows_;
+        const int64_t rows = std::min(block_rows_, in_ - begin);
+        if (args.d_in[0] != nullptr) {
+            gemm(rows_, rows, units_, {dy, units_}, {args.in[1] + begin * units_, units_, true},
+                 0.0f, args.d_in[0] + begin, in_);
+        }
+        if (args.d_in[1] != nullptr) {
+            gemm(rows, units_, rows_, {args.in[0] + begin, in_, true}, {dy, units_}, 0.0f,
+                 args.d_in[1], units_);
+        }
+        own_bias(args, dy, task);
+    }
+
+    void own_bias(const Args& args, const float* dy, int64_t task) const noexcept {
+        if (task != 0 || args.d_in[2] == nullptr) return;
+        kernels_->channel_sums(dy, 1, rows_, units_, 0, units_, args.d_in[2], false);
+    }
+
+    int64_t in_ = 0, units_ = 0, images_ = 0, rows_ = 0;
+    bool bias_ = false, relu_ = false;
+    Way way_ = Way::kProduct;
+    std::vector<Job> jobs_;  // by stage
+    int64_t block_rows_ = 1, block_columns_ = 1, groups_ = 0;
+    std::vector<int64_t> group_offset_;
+    const Kernels* kernels_ = nullptr;
+};
+
+}  // namespace
+
+std::unique_ptr<Op> make_dense(Attributes& attributes) {
+    return std::make_unique<Dense>(attributes);
+}
+
+}  // namespace pronghorn

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/feed.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace pronghorn {
+
+namespace {
+
+Signature forward_only() {
+    Signature signature;
+    signature.stages.push_back({Phase::kForward, true, 1, 0, 0});
+    return signature;
+}
+
+class Gather final : public Op {
+   public:
+    Gather(DType dtype, int64_t row_size) : dtype_(dtype), row_size_(row_size) {}
+
+    Tensor infer(const std::vector<Tensor>& inputs) override { return inputs[0]; }
+    Signature plan(const PlanContext& /*context*/) override { return forward_only(); }
+
+    void run(int /*stage*/, const Args& args, int64_t /*task*/) const noexcept override {
+        const auto* source = reinterpret_cast<const uint8_t*>(args.in[0]);
+        for (int64_t i = 0; i < args.images; ++i) {
+            const uint8_t* row = source + args.rows[i] * row_size_ * size_of(dtype_);
+            float* out = args.out + i * row_size_;
+            if (dtype_ == DType::kUint8) {
+                for (int64_t k = 0; k < row_size_; ++k) out[k] = static_cast<float>(row[k]);
+            } else {
+                std::memcpy(out, row, static_cast<size_t>(row_size_) * sizeof(float));
+            }
+        }
+    }
+
+   private:
+    DType dtype_;
+    int64_t row_size_;
+};
+
+class Emit final : public Op {
+   public:
+    explicit Emit(int64_t row_size) : row_size_(row_size) {}
+
+    Tensor infer(const std::vector<Tensor>& inputs) override { return inputs[0]; }
+    Signature plan(const PlanContext& /*context*/) override { return forward_only(); }
+
+    void run(int /*stage*/, const Args& args, int64_t /*task*/) const noexcept override {
+        std::memcpy(args.out, args.in[0],
+                    static_cast<size_t>(args.images * row_size_) * sizeof(float));
+    }
+
+   private:
+    int64_t row_size_;
+};
+
+class Convert final : public Op {
+   public:
+    Convert(Layout to, int64_t image_size, const Kernels& kernels)
+        : to_(to), image_size_(image_size), kernels_(kernels) {}
+
+    Tensor infer(const std::vector<Tensor>& inputs) override { return inputs[0]; }
+    Signature plan(const PlanContext& context) override {
+        Signature signature = forward_only();
+        signature.in_layout = to_ == Layout::kLanes ? Layout::kRows : Layout::kLanes;
+        signature.out_layout = to_;
+        if (context.wants_gradient[0]) {
+            signature.stages.push_back({Phase::kBackward, true, 1, 0, 0});
+        }
+        return signature;
+    }
+
+    void run(int stage, const Args& args, int64_t /*task*/) const noexcept override {
+        const bool forward = stage == 0;
+        const float* from = forward ? args.in[0] : args.d_out;
+        float* into = forward ? args.out : args.d_in[0];
+        const bool into_lanes = forward == (to_ == Layout::kLanes);
+        for (int64_t i = 0; i < args.images; i += kernels_.lanes) {
+            const int64_t images = std::min<int64_t>(kernels_.lanes, args.images - i);
+            const int64_t at = i * image_size_;
+            if (into_lanes) {
+                kernels_.to_lanes(from + at, images, image_size_, into + at);
+            } else {
+                kernels_.from_lanes(from + at, images, image_size_, into + at);
+            }
+        }
+    }
+
+   private:
+    Layout to_;
+    int64_t image_size_;
+    const Kernels& kernels_;
+};
+
+class AddGradients final : public Op {
+   public:
+    AddGradients(int64_t image_size, const Kernels& kernels)
+        : image_size_(image_size), kernels_(kernels) {}
+
+    Tensor infer(const std::vector<Tensor>& inputs) override { return inputs[0]; }
+    Signature plan(const PlanContext& context) override {
+        Signature signature = forward_only();
+        signature.in_layout = signature.out_layout = layout_ = context.layouts[0];
+        return signature;
+    }
+
+    void run(int /*stage*/, const Args& args, int64_t /*task*/) const noexcept override {
+        const int64_t lanes = layout_ == Layout::kLanes ? kernels_.lanes : 1;
+        const int64_t images = (args.images + lanes - 1) / lanes * lanes;
+        kernels_.add(images * image_size_, args.in[0], args.in[1], args.out);
+    }
+
+   private:
+    int64_t image_size_;
+    const Kernels& kernels_;
+    Layout layout_ = Layout::kRows;
+};
+
+class LossScale final : public Op {
+   public:
+    LossScale(float factor, bool mean_by_weight, int64_t batch)
+        : factor_(factor), mean_by_weight_(mean_by_weight), batch_(batch) {}
+
+    Tensor infer(const std::vector<Tensor>& inputs) override { return inputs[0]; }
+    Signature plan(const PlanContext& /*context*/) override { return forward_only(); }
+
+    void run(int /*stage*/, const Args& args, int64_t /*task*/) const noexcept override {
+        const float* weights = args.in[0];
+        float factor = factor_;
+        if (mean_by_weight_) {
+            double sum = weights == nullptr ? static_cast<double>(batch_) : 0.0;
+            const int64_t* rows = args.rows - args.first_image;
+            for (int64_t i = 0; weights != nullptr && i < batch_; ++i) sum += weights[rows[i]];
+            factor = sum == 0.0 ? 0.0f : static_cast<float>(factor_ / sum);
+        }
+        for (int64_t i = 0; i < args.images; ++i) {
+            args.out[i] = weights == nullptr ? factor : factor * weights[args.rows[i]];
+        }
+    }
+
+   private:
+    float factor_;
+    bool mean_by_weight_;
+    int64_t batch_;
+};
+
+}  // namespace
+
+std::unique_ptr<Op> make_gather(DType dtype, int64_t row_size) {
+    return std::make_unique<Gather>(dtype, row_size);
+}
+std::unique_ptr<Op> make_emit(int64_t row_size) { return std::make_unique<Emit>(row_size); }
+std::unique_ptr<Op> make_convert(Layout to, int64_t image_size, const Kernels& kernels) {
+    return std::make_unique<Convert>(to, image_size, kernels);
+}
+std::unique_ptr<Op> make_add_gradients(int64_t image_size, const Kernels& kernels) {
+    return std::make_unique<AddGradients>(image_size, kernels);
+}
+std::unique_ptr<Op> make_loss_scale(float factor, bool mean_by_weight, int64_t batch) {
+    return std::make_unique<LossScale>(factor, mean_by_weight, batch);
+}
+
+}  // namespace pronghorn

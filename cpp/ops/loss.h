@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Loss: what all losses share. y_pred (batch, ..., last) and a target give one number per image,
+// the mean of its terms; a term is a row of y_pred (along the last axis).
+#pragma once
+
+#include "ops/op.h"
+
+namespace pronghorn {
+
+class Loss : public Op {
+   public:
+    explicit Loss(Attributes& attributes) : name_(attributes.op()) {}
+
+    Tensor infer(const std::vector<Tensor>& inputs) override;
+    Signature plan(const PlanContext& context) override;
+    void run(int stage, const Args& args, int64_t task) const noexcept override;
+    int64_t terms() const override { return rows_; }
+
+   protected:
+    /// The loss of one image; `state` is what backward() may read again.
+    virtual float forward(const float* y_pred, const float* target,
+                          float* state) const noexcept = 0;
+    /// d_pred = scale * the derivative of the loss by y_pred.
+    virtual void backward(const float* y_pred, const float* target, const float* state, float scale,
+                          float* d_pred) const noexcept = 0;
+    /// Labels are int32 class numbers, one per row, instead of a target like y_pred.
+    virtual bool sparse() const { return false; }
+    /// Floats of state per image.
+    virtual int64_t state_size() const { return 0; }
+
+    const char* name() const { return name_.c_str(); }
+
+    int64_t rows_ = 1, last_ = 1;  // of one image
+    const Kernels* kernels_ = nullptr;
+
+   private:
+    std::string name_;
+};
+
+}  // namespace pronghorn

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// The op contract. An op says what its output is (infer), then how its work is cut (plan), and then
+// only runs tasks on pointers it is given: it never allocates, threads or throws in run().
+//
+// Gradients: out is y, d_out is dy. Gradients of activations are written; gradients of parameters
+// are written where !accumulate, added where accumulate. A null gradient pointer is not wanted.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/dtype.h"
+#include "core/shape.h"
+#include "kernels/kernels.h"
+#include "ops/attributes.h"
+
+namespace pronghorn {
+
+/// kRows: images one after the other, channels innermost. kLanes: groups of Kernels::lanes images,
+/// the image innermost. See kernels.h.
+enum class Layout : uint8_t { kRows, kLanes };
+
+struct Tensor {
+    Shape shape;  // with the batch in front
+    DType dtype = DType::kFloat32;
+    bool parameter = false;
+};
+
+/// kPrepare: before the forward pass, whenever parameters changed (packing). kForward, kBackward:
+/// the passes. kGradient: gradients of parameters that need nothing later; all of them run side by
+/// side when the backward pass is over.
+enum class Phase : uint8_t { kPrepare, kForward, kBackward, kGradient };
+
+/// A piece of an op's work. By image: the executor cuts the batch into slices and runs neighbouring
+/// by-image stages depth first on each. Otherwise `tasks` pieces, cut by shapes alone, in any
+/// order.
+struct Stage {
+    Phase phase = Phase::kForward;
+    bool by_image = true;
+    int64_t tasks = 1;        // not by image
+    int64_t scratch = 0;      // floats a running task may write
+    double flops = 0;         // of the whole stage, for profiles and cost decisions
+    bool reads_d_out = true;  // backward and gradient stages
+    bool reads_out = true;    // the same, where the signature says backward_reads_output
+};
+
+/// Elements [begin, begin + count) of a parameter, finished by one task.
+struct Range {
+    int64_t begin = 0, count = 0;
+};
+
+constexpr int kMaxInputs = 4;
+
+/// How the gradient of a parameter comes about: as one partial sum per part of the batch, from a
+/// by-image backward stage, or whole, block by block, each block finished by the task that owns it.
+enum class GradientBy : uint8_t { kNothing, kParts, kOwner };
+
+struct Signature {
+    Layout in_layout = Layout::kRows;  // of every activation input
+    Layout out_layout = Layout::kRows;
+    bool view = false;  // the output is the input under another shape: no stages
+    std::vector<Stage> stages;
+    int64_t saved = 0;                              // floats per image from forward to backward
+    int64_t packed = 0;                             // floats filled in kPrepare
+    std::array<bool, kMaxInputs> backward_reads{};  // inputs that backward and gradient stages read
+    bool backward_reads_output = false;
+    std::array<GradientBy, kMaxInputs> gradient{};
+};
+
+/// What plan() may look at: everything that is a function of shapes and machine.
+struct PlanContext {
+    const Kernels* kernels;
+    std::vector<Tensor> inputs;
+    Tensor output;
+    std::vector<Layout> layouts;  // the inputs come in
+    bool training;                // a backward pass follows
+    std::array<bool, kMaxInputs> wants_gradient;
+    std::string conv_algorithm;  // "auto" or a forced one
+
+    int64_t batch() const { return output.shape[0]; }
+};
+
+/// Pointers of one call. By-image tensors begin at image `first_image` and hold `images` images
+/// (whole groups in lanes layout); in stages that are not by image they hold the batch.
+struct Args {
+    std::array<const float*, kMaxInputs> in{};
+    std::array<float*, kMaxInputs> d_in{};  // owner tasks: the block that the task owns begins here
+    float* out = nullptr;
+    const float* d_out = nullptr;
+    float* saved = nullptr;
+    float* packed = nullptr;
+    float* scratch = nullptr;
+    int64_t images = 0;
+    int64_t first_image = 0;
+    bool accumulate = false;
+    const int64_t* rows = nullptr;  // of the caller's arrays, for each image of this slice
+    uint64_t step = 0;              // training steps done before this one
+};
+
+class Op {
+   public:
+    virtual ~Op() = default;
+
+    /// The output's shape. Throws ValueError "[name] expected ..., got ...". Input 0 is an
+    /// activation, inputs from first_parameter() on are parameters.
+    virtual Tensor infer(const std::vector<Tensor>& inputs) = 0;
+    virtual int first_parameter() const { return kMaxInputs; }
+
+    /// Chooses the algorithm and cuts the work. May be called again with other layouts.
+    virtual Signature plan(const PlanContext& context) = 0;
+
+    /// One task of signature.stages[stage]; 0 where it is by image.
+    virtual void run(int stage, const Args& args, int64_t task) const noexcept = 0;
+
+    /// The block of parameter input `input` that `task` of `stage` finishes (GradientBy::kOwner).
+    virtual Range owned(int /*stage*/, int /*input*/, int64_t /*task*/) const { return {}; }
+
+    /// For losses: terms averaged per image (Keras's "sum" reduction multiplies by it).
+    virtual int64_t terms() const { return 1; }
+
+    // What fusion asks. Takes `activation` into this op where it can (conv + bias + ReLU):
+    virtual bool fuse_activation(Activation /*activation*/) { return false; }
+    /// Reads logits instead of probabilities from now on, where it can (cross-entropy, accuracy):
+    virtual bool accept_logits() { return false; }
+    virtual std::optional<Activation> as_activation() const { return std::nullopt; }
+    virtual bool is_softmax() const { return false; }
+};
+
+using OpMaker = std::unique_ptr<Op> (*)(Attributes& attributes);
+
+/// Makes the op of that name; throws ValueError for an unknown name or attribute.
+std::unique_ptr<Op> make_op(const std::string& name, std::map<std::string, Attribute> attributes);
+
+/// All registered names, in the order of op_list.inc.
+std::vector<std::string> op_names();
+
+/// The table of an instruction set; "" is the widest this CPU runs or the one PRONGHORN_ISA forces.
+/// Throws ValueError for a name it does not know or that this CPU cannot run.
+const Kernels& kernel_table(const std::string& isa);
+
+}  // namespace pronghorn

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// max_pool2d, average_pool2d, global_average_pool2d: x (batch, in_h, in_w, c) -> (batch, out_h,
+// out_w, c). Cells of padding never count, as in Keras. Any layout: lanes are more channels.
+#include "ops/op.h"
+#include "ops/window.h"
+
+namespace pronghorn {
+
+namespace {
+
+class Pool2d final : public Op {
+   public:
+    enum class Kind : uint8_t { kMax, kAverage, kGlobalAverage };
+
+    Pool2d(Kind kind, Attributes& attributes) : name_(attributes.op()), kind_(kind) {
+        if (kind_ == Kind::kGlobalAverage) {
+            keepdims_ = attributes.flag("keepdims", false);
+            return;
+        }
+        size_ = attributes.integers("pool_size", {2, 2}, 2, 1);
+        strides_ = attributes.integers("strides", size_, 2, 1);
+        padding_ = Padding::from(attributes);
+    }
+
+    Tensor infer(const std::vector<Tensor>& inputs) override {
+        const char* name = name_.c_str();
+        const Shape& x = inputs[0].shape;
+        check(inputs.size() == 1, name, "expected 1 input, got ", inputs.size());
+        check(x.rank() == 4, name, "expected 4-D input (batch, height, width, channels), got ", x);
+        const bool global = kind_ == Kind::kGlobalAverage;
+        if (global) {
+            size_ = strides_ = {x[1], x[2]};
+        }
+        const Window h = padding_.over(x[1], 0, size_[0], strides_[0], 1, name);
+        const Window w = padding_.over(x[2], 1, size_[1], strides_[1], 1, name);
+        check(
+            h.before < size_[0] && h.after < size_[0] && w.before < size_[1] && w.after < size_[1],
+            name, "expected padding smaller than the pool (", size_[0], ", ", size_[1], ")");
+        check(kind_ != Kind::kMax || checked_product(size_[0], size_[1]) <= 65535, name,
+              "expected a pool of at most 65535 cells, got ", size_[0], " x ", size_[1]);
+        pool_ = {x[1],     x[2],        x[3],        h.out,    w.out,   size_[0],
+                 size_[1], strides_[0], strides_[1], h.before, w.before};
+        if (global && !keepdims_) return {Shape{x[0], x[3]}};
+        return {Shape{x[0], h.out, w.out, x[3]}};
+    }
+
+    Signature plan(const PlanContext& context) override {
+        kernels_ = context.kernels;
+        Signature signature;
+        signature.in_layout = signature.out_layout = context.layouts[0];
+        lanes_ = context.layouts[0] == Layout::kLanes ? kernels_->lanes : 1;
+        signature.stages.push_back({Phase::kForward, true, 1, 0, 0});
+        // The winners' cells, two bytes each; kept in inference too, where they are a slice's
+        // scratch.
+        if (kind_ == Kind::kMax) signature.saved = (out_size() + 1) / 2;
+        if (context.training) signature.stages.push_back({Phase::kBackward, true, 1, 0, 0});
+        return signature;
+    }
+
+    void run(int stage, const Args& args, int64_t /*task*/) const noexcept override {
+        Pool pool = pool_;
+        pool.channels *= lanes_;
+        const int64_t in_size = pool_.in_h * pool_.in_w * pool_.channels;
+        for (int64_t i = 0; i < args.images; i += lanes_) {
+            const int64_t in = i * in_size, out = i * out_size();
+            auto* winners = reinterpret_cast<uint16_t*>(args.saved + i * ((out_size() + 1) / 2));
+            if (kind_ == Kind::kMax && stage == 0) {
+                kernels_->max_pool(pool, args.in[0] + in, args.out + out, winners);
+            } else if (kind_ == Kind::kMax) {
+                kernels_->max_pool_backward(pool, args.d_out + out, winners, args.d_in[0] + in);
+            } else if (stage == 0) {
+                kernels_->average_pool(pool, args.in[0] + in, args.out + out);
+            } else {
+                kernels_->average_pool_backward(pool, args.d_out + out, args.d_in[0] + in);
+            }
+        }
+    }
+
+   private:
+    int64_t out_size() const { return pool_.out_h * pool_.out_w * pool_.channels; }
+
+    std::string name_;
+    Kind kind_;
+    bool keepdims_ = false;
+    std::vector<int64_t> size_, strides_;
+    Padding padding_;
+    Pool pool_{};
+    int64_t lanes_ = 1;
+    const Kernels* kernels_ = nullptr;
+};
+
+}  // namespace
+
+std::unique_ptr<Op> make_max_pool2d(Attributes& attributes) {
+    return std::make_unique<Pool2d>(Pool2d::Kind::kMax, attributes);
+}
+std::unique_ptr<Op> make_average_pool2d(Attributes& attributes) {
+    return std::make_unique<Pool2d>(Pool2d::Kind::kAverage, attributes);
+}
+std::unique_ptr<Op> make_global_average_pool2d(Attributes& attributes) {
+    return std::make_unique<Pool2d>(Pool2d::Kind::kGlobalAverage, attributes);
+}
+
+}  // namespace pronghorn

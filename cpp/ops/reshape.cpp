@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// flatten, reshape: the same numbers under another shape; nothing is copied.
+#include "ops/op.h"
+
+namespace pronghorn {
+
+namespace {
+
+class Reshape final : public Op {
+   public:
+    explicit Reshape(Attributes& attributes, bool flatten) : flatten_(flatten) {
+        if (!flatten_) shape_ = attributes.integers("shape", {}, 0, 0);
+    }
+
+    Tensor infer(const std::vector<Tensor>& inputs) override {
+        const Tensor& x = inputs[0];
+        check(x.dtype == DType::kFloat32, "reshape", "expected a float32 tensor");
+        if (flatten_) return {Shape{x.shape[0], x.shape.elements(1)}};
+        Shape y{x.shape[0]};
+        for (int64_t extent : shape_) y.push_back(extent);
+        check(y.elements(1) == x.shape.elements(1), "reshape", "expected ", x.shape.elements(1),
+              " elements per image as in ", x.shape, ", got ", y);
+        return {y};
+    }
+
+    Signature plan(const PlanContext& context) override {
+        Signature signature;
+        signature.view = true;
+        signature.in_layout = signature.out_layout = context.layouts[0];
+        return signature;
+    }
+
+    void run(int /*stage*/, const Args& /*args*/, int64_t /*task*/) const noexcept override {}
+
+   private:
+    bool flatten_;
+    std::vector<int64_t> shape_;
+};
+
+}  // namespace
+
+std::unique_ptr<Op> make_flatten(Attributes& attributes) {
+    return std::make_unique<Reshape>(attributes, true);
+}
+std::unique_ptr<Op> make_reshape(Attributes& attributes) {
+    return std::make_unique<Reshape>(attributes, false);
+}
+
+}  // namespace pronghorn

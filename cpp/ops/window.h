@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sliding windows of convolution and pooling: sizes, strides, padding, and the output they give.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "core/shape.h"
+#include "ops/attributes.h"
+
+namespace pronghorn {
+
+/// One axis: out[i] covers in[i*stride - before + k*dilation] for k in [0, kernel).
+struct Window {
+    int64_t in = 0, out = 0, kernel = 1, stride = 1, dilation = 1, before = 0, after = 0;
+
+    /// Cells from the first to the last tap.
+    int64_t reach() const { return (kernel - 1) * dilation + 1; }
+};
+
+/// How an op pads: Keras's words, or four numbers.
+struct Padding {
+    bool same = false;
+    std::vector<int64_t> cells;  // top, bottom, left, right; empty for a word
+
+    static Padding from(Attributes& attributes) {
+        Padding padding;
+        if (!attributes.is_word("padding")) {
+            padding.cells = attributes.integers("padding", {0, 0, 0, 0}, 4, 0);
+            return padding;
+        }
+        const std::string word = attributes.word("padding", "valid");
+        check(word == "valid" || word == "same", attributes.op(),
+              "expected padding 'valid', 'same' or four numbers, got '", word, "'");
+        padding.same = word == "same";
+        return padding;
+    }
+
+    /// The window over `in` cells along axis 0 (height) or 1 (width). TensorFlow's rule for `same`:
+    /// ceil(in / stride) outputs, the odd cell of padding behind.
+    Window over(int64_t in, int axis, int64_t kernel, int64_t stride, int64_t dilation,
+                const char* op) const {
+        Window window{in, 0, kernel, stride, dilation, 0, 0};
+        checked_product(kernel, dilation);
+        const int64_t reach = window.reach();
+        if (same) {
+            window.out = (in - 1) / stride + 1;
+            const int64_t last = checked_product(window.out - 1, stride);
+            const int64_t missing = std::max<int64_t>(0, last + reach - in);
+            window.before = missing / 2;
+            window.after = missing - window.before;
+        } else {
+            if (!cells.empty()) {
+                window.before = cells[static_cast<size_t>(2 * axis)];
+                window.after = cells[static_cast<size_t>(2 * axis + 1)];
+            }
+            const int64_t padded = in + window.before + window.after;
+            check(reach <= padded, op, "expected a window of at most ", padded, " cells along the ",
+                  axis == 0 ? "height" : "width", ", got ", reach, " (",
+                  dilation > 1 ? "dilated " : "", "window larger than the input)");
+            window.out = (padded - reach) / stride + 1;
+        }
+        return window;
+    }
+};
+
+}  // namespace pronghorn

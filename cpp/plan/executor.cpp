@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+// The executor: one parallel region per call. The team works through the segments of all its steps;
+// who takes which item changes nothing in the result.
+#include <algorithm>
+#include <mutex>
+
+#include "plan/plan.h"
+
+namespace pronghorn {
+
+namespace {
+
+// Below this a second thread's barriers cost more than it brings (about 30 us of work).
+constexpr double kLeastFlopsForThreads = 4e6;
+// Slots end on a page of their own, so that threads do not share cache lines.
+constexpr int64_t kSlotPad = 1024;
+
+}  // namespace
+
+struct Plan::Run {
+    const Call& call;
+    std::vector<std::array<double, 2>>& totals;
+    bool profiled = false;
+    Crew crew;
+};
+
+int Plan::threads_to_use() const { return flops < kLeastFlopsForThreads ? 1 : num_threads(); }
+
+int64_t Plan::memory_bytes() const {
+    size_t bytes = memory.size();
+    for (const Arena& slot : slots_) bytes += slot.size();
+    return static_cast<int64_t>(bytes);
+}
+
+std::vector<std::array<double, 2>> Plan::run(const Call& call) {
+    const std::lock_guard<ForkSafeLock> guard(lock_);
+    const int threads = threads_to_use();
+    const size_t slot = static_cast<size_t>(slot_floats + scratch_floats + block_floats + kSlotPad);
+    while (slots_.size() < static_cast<size_t>(threads)) slots_.emplace_back(slot * sizeof(float));
+    totals_.assign(1 + losses.size() + metrics.size(), {0.0, 0.0});
+
+    struct Context {
+        Plan* plan;
+        Run run;
+    } context{this, {call, totals_, !seconds_.empty(), {}}};
+    const auto body = [](void* opaque, int thread, int team) {
+        auto& shared = *static_cast<Context*>(opaque);
+        shared.plan->execute(shared.run, thread, team);
+    };
+    parallel_run(context.run.profiled ? 1 : threads, body, &context);
+    return totals_;
+}
+
+std::vector<Plan::Spent> Plan::run_profiled(const Call& call) {
+    seconds_.assign(steps.size() + 1, 0.0);
+    run(call);
+    std::vector<Spent> spent;
+    for (size_t i = 0; i < steps.size(); ++i) {
+        const char* phase = steps[i].info.phase == Phase::kForward    ? "forward"
+                            : steps[i].info.phase == Phase::kBackward ? "backward"
+                            : steps[i].info.phase == Phase::kPrepare  ? "prepare"
+                                                                      : "gradient";
+        spent.push_back({steps[i].name + "/" + phase, seconds_[i],
+                         steps[i].info.flops * static_cast<double>(call.steps)});
+    }
+    spent.push_back({"update", seconds_.back(), 0.0});
+    seconds_.clear();
+    return spent;
+}
+
+void Plan::execute(Run& run, int thread, int team) noexcept {
+    float* slot = slots_[static_cast<size_t>(thread)].floats();
+    const auto number_of_segments = static_cast<int64_t>(segments.size());
+    const auto items_of = [&](int64_t at) -> const std::vector<Item>& {
+        static const std::vector<Item> kNone;
+        const Segment& segment = segments[static_cast<size_t>(at % number_of_segments)];
+        return segment.once_per_call && at >= number_of_segments ? kNone : segment.items;
+    };
+    const auto run_at = [&](int64_t at, int64_t item) {
+        run_item(run, segments[static_cast<size_t>(at % number_of_segments)],
+                 items_of(at)[static_cast<size_t>(item)], slot, at / number_of_segments);
+    };
+    const auto count = [&](int64_t at) { return static_cast<int64_t>(items_of(at).size()); };
+    const int64_t last = number_of_segments * run.call.steps;
+    if (team > 1) return run.crew.work(last, count, run_at);
+    for (int64_t at = 0; at < last; ++at) {
+        for (int64_t item = 0; item < count(at); ++item) run_at(at, item);
+    }
+}
+
+void Plan::run_item(Run& run, const Segment& segment, const Item& item, float* slot,
+                    int64_t number) noexcept {
+    switch (item.kind) {
+        case Item::Kind::kPart:
+            return run_part(run, segment, item, slot, number);
+        case Item::Kind::kTask:
+            return run_task(run, item, slot, number);
+        case Item::Kind::kReduce:
+            return reduce(run, item, slot, number);
+        case Item::Kind::kTotals:
+            return add_totals(run, number);
+    }
+}
+
+namespace {
+
+/// Adds the time it lives to a sum, where there is one.
+class Timer {
+   public:
+    explicit Timer(double* sum) : sum_(sum) {
+        if (sum_ != nullptr) begin_ = std::chrono::steady_clock::now();
+    }
+    ~Timer() {
+        if (sum_ == nullptr) return;
+        const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begin_;
+        *sum_ += spent.count();
+    }
+    Timer(const Timer&) = delete;
+    Timer& operator=(const Timer&) = delete;
+
+   private:
+    double* sum_;
+    std::chrono::steady_clock::time_point begin_;
+};
+
+}  // namespace
+
+void Plan::run_part(Run& run, const Segment& segment, const Item& item, float* slot,
+                    int64_t number) noexcept {
+    Args args;
+    args.scratch = slot + slot_floats;
+    for (int64_t done = 0; done < item.images; done += segment.slice) {
+        args.first_image = item.first_image + done;
+        args.images = std::min(segment.slice, item.images - done);
+        args.accumulate = done > 0;
+        for (int i = segment.begin; i < segment.end; ++i) {
+            const Step& step = steps[static_cast<size_t>(i)];
+            const Timer timer(run.profiled ? &seconds_[static_cast<size_t>(i)] : nullptr);
+            bind(run, step, slot, item.task, number, args);
+            step.op->run(step.stage, args, 0);
+        }
+    }
+}
+
+void Plan::run_task(Run& run, const Item& item, float* slot, int64_t number) noexcept {
+    const Step& step = steps[static_cast<size_t>(item.step)];
+    Args args;
+    args.scratch = slot + slot_floats;
+    args.images = batch;
+    bind(run, step, slot, 0, number, args);
+    float* block = slot + slot_floats + scratch_floats;
+    std::array<Range, kMaxInputs> owned{};
+    for (size_t i = 0; i < kMaxInputs; ++i) {
+        if (step.d_in[i] == kNowhere) continue;
+        if (places[static_cast<size_t>(step.d_in[i])].space != Space::kParts) continue;
+        owned[i] = step.op->owned(step.stage, static_cast<int>(i), item.task);
+        if (step.updates[i] != kNowhere) {
+            args.d_in[i] = block;
+            block += (owned[i].count + 15) / 16 * 16;
+        } else {
+            args.d_in[i] += owned[i].begin;
+        }
+    }
+    {
+        const Timer timer(run.profiled ? &seconds_[static_cast<size_t>(item.step)] : nullptr);
+        step.op->run(step.stage, args, item.task);
+    }
+    for (size_t i = 0; i < kMaxInputs; ++i) {
+        if (step.updates[i] != kNowhere && owned[i].count > 0) {
+            update(run, step.updates[i], owned[i], args.d_in[i], number);
+        }
+    }
+}
+
+float* Plan::resolve(const Run& run, int id, float* slot, int64_t part,
+                     const Args& args) const noexcept {
+    if (id == kNowhere) return nullptr;
+    const Place& place = places[static_cast<size_t>(id)];
+    switch (place.space) {
+        case Space::kFixed:
+            return place.fixed;
+        case Space::kFeed:
+            return static_cast<float*>(
+                const_cast<void*>(run.call.feeds[static_cast<size_t>(place.index)]));
+        case Space::kUser:
+            return run.call.outputs[static_cast<size_t>(place.index)] +
+                   (static_cast<int64_t>(args.step) * batch + args.first_image) * place.per_image;
+        case Space::kBatch:
+            return memory.floats() + place.offset + args.first_image * place.per_image;
+        case Space::kSlot:
+            return slot + place.offset;
+        case Space::kParts: {
+            const GradientSources& block = sources[static_cast<size_t>(place.index)];
+            if (block.place == kNowhere) return nullptr;
+            return memory.floats() + places[static_cast<size_t>(block.place)].offset +
+                   place.offset + part * place.size;
+        }
+    }
+    return nullptr;
+}
+
+void Plan::bind(const Run& run, const Step& step, float* slot, int64_t part, int64_t number,
+                Args& args) const noexcept {
+    args.rows = run.call.order + number * batch + args.first_image;
+    args.step = static_cast<uint64_t>(number);
+    for (size_t i = 0; i < kMaxInputs; ++i) {
+        args.in[i] = resolve(run, step.in[i], slot, part, args);
+        args.d_in[i] = resolve(run, step.d_in[i], slot, part, args);
+    }
+    args.out = resolve(run, step.out, slot, part, args);
+    args.d_out = resolve(run, step.d_out, slot, part, args);
+    args.saved = resolve(run, step.saved, slot, part, args);
+    args.packed = resolve(run, step.packed, slot, part, args);
+    args.step = static_cast<uint64_t>(run.call.iteration + number);
+}
+
+/// Sums a block of a parameter's gradient from its sources, and applies it or keeps it.
+void Plan::reduce(const Run& run, const Item& item, float* slot, int64_t number) noexcept {
+    const auto parameter = static_cast<size_t>(item.parameter);
+    const GradientSources& block = sources[parameter];
+    const int64_t size = parameters[parameter].buffer->shape().elements();
+    const float* first =
+        memory.floats() + places[static_cast<size_t>(block.place)].offset + item.range.begin;
+    float* sum = slot + slot_floats + scratch_floats;
+    if (!updates_parameters) {
+        size_t kept = kept_gradients.size() - 1;
+        for (size_t i = parameters.size(); --i > parameter;) kept -= parameters[i].trainable;
+        sum = memory.floats() + places[static_cast<size_t>(kept_gradients[kept])].offset +
+              item.range.begin;
+    }
+    kernels->sum_sources(item.range.count, first, block.count, size, sum);
+    if (updates_parameters) update(run, item.parameter, item.range, sum, number);
+}
+
+void Plan::update(const Run& run, int parameter, Range range, const float* gradient,
+                  int64_t number) noexcept {
+    const Timer timer(run.profiled ? &seconds_.back() : nullptr);
+    const Parameter& moved = parameters[static_cast<size_t>(parameter)];
+    const auto step = optimizer->step(run.call.learning_rates[number], run.call.iteration + number);
+    Slots at{};
+    for (size_t i = 0; i < moved.slots.size(); ++i) at[i] = moved.slots[i]->data() + range.begin;
+    optimizer->update(*kernels, step, range.count, gradient, moved.buffer->data() + range.begin,
+                      at);
+}
+
+/// In the images' order, in double: the same sums for any number of threads.
+void Plan::add_totals(Run& run, int64_t number) noexcept {
+    const auto values = [this](int id) {
+        return memory.floats() + places[static_cast<size_t>(id)].offset;
+    };
+    size_t row = 1;
+    for (const LossTerm& term : losses) {
+        double sum = 0;
+        for (int64_t i = 0; i < batch; ++i) {
+            sum += static_cast<double>(values(term.value)[i]) * values(term.scale)[i];
+        }
+        const auto images = static_cast<double>(batch);
+        run.totals[0][0] += sum * images;
+        run.totals[row][0] += term.weight == 0 ? 0 : sum / term.weight * images;
+        run.totals[row][1] += images;
+        ++row;
+    }
+    run.totals[0][1] += static_cast<double>(batch);
+    const int64_t* rows = run.call.order + number * batch;
+    for (const MetricTerm& term : metrics) {
+        const auto* weights =
+            term.weight_feed < 0
+                ? nullptr
+                : static_cast<const float*>(run.call.feeds[static_cast<size_t>(term.weight_feed)]);
+        for (int64_t i = 0; i < batch; ++i) {
+            const double weight = weights == nullptr ? 1.0 : weights[rows[i]];
+            run.totals[row][0] += weight * values(term.value)[i];
+            run.totals[row][1] += weight;
+        }
+        ++row;
+    }
+}
+
+}  // namespace pronghorn

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rewrites of a graph that save passes over memory or keep numbers: an activation joins the op that
+// feeds it, a softmax joins the cross-entropy behind it, nodes nobody reads go.
+#pragma once
+
+#include <vector>
+
+#include "plan/graph.h"
+
+namespace pronghorn {
+
+/// `wanted` tensors (outputs, losses, metrics) keep their numbers and values.
+void fuse(Graph& graph, const std::vector<int>& wanted);
+
+}  // namespace pronghorn

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Graph: what layers record. Tensors are numbered; nodes are ops on tensors, in an order in which
+// they can run. Shapes are checked as nodes are added; nothing is decided about algorithms yet.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/buffer.h"
+#include "ops/op.h"
+
+namespace pronghorn {
+
+struct Parameter {
+    std::shared_ptr<Buffer> buffer;
+    bool trainable = false;
+    std::vector<std::shared_ptr<Buffer>> slots;
+    int tensor = -1;
+};
+
+struct Feed {
+    Shape shape;  // of one row
+    DType dtype = DType::kFloat32;
+    int tensor = -1;
+};
+
+struct Node {
+    std::string name;
+    std::unique_ptr<Op> op;
+    std::vector<int> inputs;
+    int output = -1;
+};
+
+class Graph {
+   public:
+    /// isa "": the process's instruction set.
+    Graph(int64_t batch, bool training, const std::string& isa);
+
+    /// `shape` without the batch. With `differentiable`, Plan::gradients reports its gradient.
+    int input(const Shape& shape, DType dtype, bool differentiable);
+    int parameter(std::shared_ptr<Buffer> buffer, bool trainable,
+                  std::vector<std::shared_ptr<Buffer>> slots);
+    int add(const std::string& op, const std::vector<int>& inputs,
+            std::map<std::string, Attribute> attributes);
+
+    const Shape& shape(int tensor) const { return spec(tensor).shape; }
+    const Tensor& spec(int tensor) const;
+    int64_t batch() const { return batch_; }
+    bool training() const { return training_; }
+    const Kernels& kernels() const { return *kernels_; }
+
+    // The planner's: it fuses and rewires nodes and takes the ops away.
+    std::vector<Tensor> tensors;
+    std::vector<Node> nodes;
+    std::vector<Feed> feeds;
+    std::vector<Parameter> parameters;
+    std::vector<int> differentiable;  // feeds, by tensor
+    bool compiled = false;
+
+    int add_tensor(Tensor spec);
+
+   private:
+    int64_t batch_;
+    bool training_;
+    const Kernels* kernels_;
+};
+
+}  // namespace pronghorn

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// Memory: which tensors live only within a slice (in the running thread's slot) and which for the
+// whole batch (in the plan's arena), and at which offsets: greedily, the largest first, each at the
+// lowest offset free during its life.
+#include <algorithm>
+
+#include "plan/planner.h"
+
+namespace pronghorn {
+
+namespace {
+
+// A chain's slice should stay in a core's L2 cache (1 MB here, half for what streams through).
+constexpr int64_t kSliceFloats = (512 << 10) / sizeof(float);
+constexpr int64_t kAlign = Arena::kAlignment / sizeof(float);
+
+int64_t aligned(int64_t floats) { return (floats + kAlign - 1) / kAlign * kAlign; }
+
+struct Block {
+    int place;
+    int first, last;
+    int64_t size, offset = 0;
+};
+
+/// Gives every block its offset; returns the floats needed.
+int64_t pack(std::vector<Block>& blocks) {
+    std::stable_sort(blocks.begin(), blocks.end(),
+                     [](const Block& a, const Block& b) { return a.size > b.size; });
+    int64_t total = 0;
+    for (size_t i = 0; i < blocks.size(); ++i) {
+        Block& block = blocks[i];
+        std::vector<const Block*> alive;
+        for (size_t j = 0; j < i; ++j) {
+            const Block& other = blocks[j];
+            if (other.first <= block.last && block.first <= other.last) alive.push_back(&other);
+        }
+        std::sort(alive.begin(), alive.end(),
+                  [](const Block* a, const Block* b) { return a->offset < b->offset; });
+        for (const Block* other : alive) {
+            if (block.offset + block.size <= other->offset) break;
+            block.offset = std::max(block.offset, other->offset + other->size);
+        }
+        total = std::max(total, checked_product(block.offset + block.size, 1));
+    }
+    return total;
+}
+
+}  // namespace
+
+int64_t Planner::batch_images() const {
+    const int64_t lanes = any_lanes_ ? plan_->kernels->lanes : 1;
+    return (plan_->batch + lanes - 1) / lanes * lanes;
+}
+
+void Planner::settle_lifetimes() {
+    for (size_t i = 0; i < plan_->steps.size(); ++i) {
+        const int now = static_cast<int>(i);
+        for_places(plan_->steps[i], [&](int id) {
+            if (id == kNowhere) return;
+            if (place(id).first < 0) place(id).first = now;
+            place(id).last = now;
+        });
+    }
+    for (Place& place : plan_->places) {
+        if (place.space != Space::kBatch || place.first < 0) continue;
+        for (const Chain& chain : chains_) {
+            const bool first = chain.begin <= place.first && place.first < chain.end;
+            const bool last = chain.begin <= place.last && place.last < chain.end;
+            if (first && last && place.per_image > 0 && !place.keep) place.space = Space::kSlot;
+            // Another slice may be anywhere in the chain.
+            if (first && !last) place.first = chain.begin;
+            if (last && !first) place.last = chain.end - 1;
+        }
+    }
+}
+
+void Planner::pack_slots() {
+    for (const Chain& chain : chains_) {
+        Segment& segment = plan_->segments[chain.segment];
+        int64_t most = 0;
+        for (const Item& item : segment.items) most = std::max(most, item.images);
+        const int64_t one = std::max<int64_t>(1, pack_chain(chain, chain.granule));
+        const int64_t granules = (most + chain.granule - 1) / chain.granule;
+        segment.slice = chain.granule * std::clamp<int64_t>(kSliceFloats / one, 1, granules);
+        plan_->slot_floats = std::max(plan_->slot_floats, pack_chain(chain, segment.slice));
+    }
+}
+
+/// Offsets in the slot for slices of that many images; returns the floats needed.
+int64_t Planner::pack_chain(const Chain& chain, int64_t images) {
+    std::vector<Block> blocks;
+    for (size_t id = 0; id < plan_->places.size(); ++id) {
+        const Place& place = plan_->places[id];
+        if (place.space != Space::kSlot || place.first < chain.begin || place.first >= chain.end) {
+            continue;
+        }
+        blocks.push_back({static_cast<int>(id), place.first, place.last,
+                          aligned(checked_product(place.per_image, images))});
+    }
+    const int64_t total = pack(blocks);
+    for (const Block& block : blocks) place(block.place).offset = block.offset;
+    return total;
+}
+
+void Planner::pack_batch() {
+    std::vector<Block> blocks;
+    const int end = static_cast<int>(plan_->steps.size());
+    for (size_t id = 0; id < plan_->places.size(); ++id) {
+        const Place& place = plan_->places[id];
+        if (place.space != Space::kBatch || (place.first < 0 && !place.keep)) continue;
+        const int64_t size =
+            place.per_image > 0 ? checked_product(place.per_image, batch_images()) : place.size;
+        blocks.push_back({static_cast<int>(id), place.keep ? 0 : place.first,
+                          place.keep ? end : place.last, aligned(size)});
+    }
+    const int64_t total = pack(blocks);
+    for (const Block& block : blocks) place(block.place).offset = block.offset;
+    plan_->memory = Arena(static_cast<size_t>(checked_product(total, sizeof(float))));
+}
+
+/// The largest scratch of a task, and the largest blocks that an owner's task finishes.
+void Planner::measure_scratch() {
+    int64_t scratch = 0, block = kReduceBlock;
+    for (const Step& step : plan_->steps) {
+        scratch = std::max(scratch, step.info.scratch);
+        for (int64_t task = 0; task < step.info.tasks; ++task) {
+            int64_t owned = 0;
+            for (int i = 0; i < kMaxInputs; ++i) {
+                if (step.updates[static_cast<size_t>(i)] == kNowhere) continue;
+                owned += aligned(step.op->owned(step.stage, i, task).count);
+            }
+            block = std::max(block, owned);
+        }
+    }
+    plan_->scratch_floats = aligned(scratch);
+    plan_->block_floats = aligned(block);
+}
+
+}  // namespace pronghorn

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+// Plan: a graph made ready to run. Steps are stages of ops with their pointers' places; segments
+// are groups of work between barriers; all memory is one block per plan and one slot per thread.
+// The planner fills it, the executor runs it; after the first call nothing is allocated.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/arena.h"
+#include "core/buffer.h"
+#include "core/parallel.h"
+#include "ops/op.h"
+#include "ops/optimizer.h"
+#include "plan/graph.h"
+
+namespace pronghorn {
+
+/// Where a tensor lies. kFixed: outside the plan (parameters). kFeed, kUser: the caller's arrays of
+/// this call. kBatch: the plan's arena, for the whole batch. kSlot: the running thread's slot, for
+/// one slice. kParts: the plan's arena, one copy per part of the batch (partial gradients).
+enum class Space : uint8_t { kFixed, kFeed, kUser, kBatch, kSlot, kParts };
+
+struct Place {
+    Space space = Space::kBatch;
+    int64_t per_image = 0;  // floats per image; 0: not by image
+    int64_t size = 0;       // floats where not by image
+    int64_t offset = 0;     // floats into its arena
+    float* fixed = nullptr;
+    int index = 0;  // of the feed or the user's output
+    // The planner's: the steps that use it, and whether it must outlive them.
+    int first = -1, last = -1;
+    bool keep = false;
+};
+
+constexpr int kNowhere = -1;
+
+struct Step {
+    const Op* op = nullptr;
+    int stage = 0;
+    Stage info;
+    std::string name;
+    bool lanes = false;  // touches tensors in lanes layout
+    std::array<int, kMaxInputs> in, d_in;
+    int out = kNowhere, d_out = kNowhere, saved = kNowhere, packed = kNowhere;
+    /// Parameter whose blocks this step's tasks finish and update at once, per input; or kNowhere.
+    std::array<int, kMaxInputs> updates;
+
+    Step() {
+        in.fill(kNowhere);
+        d_in.fill(kNowhere);
+        updates.fill(kNowhere);
+    }
+};
+
+struct Item {
+    enum class Kind : uint8_t { kPart, kTask, kReduce, kTotals };
+    Kind kind = Kind::kTask;
+    int step = 0;                         // kTask
+    int64_t task = 0;                     // kTask; the part's number for kPart
+    int64_t first_image = 0, images = 0;  // kPart
+    int parameter = 0;                    // kReduce: elements [range) of its gradient sources
+    Range range;
+};
+
+struct Segment {
+    int begin = 0, end = 0;  // steps of a chain
+    int64_t slice = 0;       // images that a chain carries at a time
+    bool once_per_call = false;
+    std::vector<Item> items;
+};
+
+/// Sums that become the gradient of one parameter, `count` of them in a row.
+struct GradientSources {
+    int place = kNowhere;
+    int64_t count = 0;
+};
+
+struct LossTerm {
+    int value = kNowhere, scale = kNowhere;  // places of (batch,)
+    double weight = 1;
+};
+struct MetricTerm {
+    int value = kNowhere;
+    int weight_feed = -1;
+};
+
+struct Output {
+    Shape shape;  // of one row
+};
+
+class Plan {
+   public:
+    struct Call {
+        std::vector<const void*> feeds;
+        int64_t feed_rows = 0;
+        const int64_t* order = nullptr;
+        int64_t steps = 0;
+        std::vector<float*> outputs;
+        const double* learning_rates = nullptr;
+        int64_t iteration = 0;
+    };
+
+    /// Rows (sum, count): the total loss, each loss, each metric. Throws nothing; one call at a
+    /// time (others wait), the caller's arrays being checked already.
+    std::vector<std::array<double, 2>> run(const Call& call);
+
+    /// Seconds spent in each step over the calls since the last look, by step name, in order.
+    struct Spent {
+        std::string name;
+        double seconds, flops;
+    };
+    std::vector<Spent> run_profiled(const Call& call);
+
+    int64_t batch = 0;
+    std::vector<Feed> feeds;
+    std::vector<Output> outputs;
+    std::vector<Parameter> parameters;
+    std::vector<int> kept_gradients;  // places of gradients to report: inputs, then parameters
+    std::vector<Shape> kept_shapes;
+    bool updates_parameters = false;
+
+    const float* kept_gradient(size_t i) const {
+        return memory.floats() + places[static_cast<size_t>(kept_gradients[i])].offset;
+    }
+    int64_t memory_bytes() const;
+
+    // The planner's.
+    const Kernels* kernels = nullptr;
+    std::shared_ptr<const Optimizer> optimizer;
+    std::vector<std::unique_ptr<Op>> ops;
+    std::vector<Place> places;
+    std::vector<Step> steps;
+    std::vector<Segment> segments;
+    std::vector<GradientSources> sources;  // by parameter
+    std::vector<LossTerm> losses;
+    std::vector<MetricTerm> metrics;
+    Arena memory;
+    int64_t slot_floats = 0;     // local tensors of a slice
+    int64_t scratch_floats = 0;  // behind them in the slot
+    int64_t block_floats = 0;    // gradient block of an owner task, behind the scratch
+    double flops = 0;            // of a step
+
+   private:
+    struct Run;
+    void execute(Run& run, int thread, int team) noexcept;
+    void run_item(Run& run, const Segment& segment, const Item& item, float* slot,
+                  int64_t number) noexcept;
+    void run_part(Run& run, const Segment& segment, const Item& item, float* slot,
+                  int64_t number) noexcept;
+    void run_task(Run& run, const Item& item, float* slot, int64_t number) noexcept;
+    void reduce(const Run& run, const Item& item, float* slot, int64_t number) noexcept;
+    void add_totals(Run& run, int64_t number) noexcept;
+    void bind(const Run& run, const Step& step, float* slot, int64_t part, int64_t number,
+              Args& args) const noexcept;
+    float* resolve(const Run& run, int place, float* slot, int64_t part,
+                   const Args& args) const noexcept;
+    void update(const Run& run, int parameter, Range range, const float* gradient,
+                int64_t number) noexcept;
+    int threads_to_use() const;
+
+    std::vector<Arena> slots_;  // one per thread
+    std::vector<std::array<double, 2>> totals_;
+    std::vector<double> seconds_;  // by step, while profiling
+    ForkSafeLock lock_;
+};
+
+struct LossRequest {
+    int tensor;
+    int weight_input;  // a tensor from Graph::input, or -1
+    std::string reduction;
+    double weight;
+};
+struct MetricRequest {
+    int tensor;
+    int weight_input;
+};
+struct PlanRequest {
+    std::vector<int> outputs;
+    std::vector<LossRequest> losses;
+    std::vector<MetricRequest> metrics;
+    std::shared_ptr<const Optimizer> optimizer;
+    std::string conv_algorithm = "auto";
+};
+
+/// Takes the graph's ops; the graph keeps its shapes.
+std::unique_ptr<Plan> make_plan(Graph& graph, const PlanRequest& request);
+
+}  // namespace pronghorn

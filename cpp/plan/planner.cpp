@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plan/planner.h"
+
+#include "ops/feed.h"
+#include "plan/fuse.h"
+
+namespace pronghorn {
+
+Planner::Planner(Graph& graph, const PlanRequest& request)
+    : graph_(graph), request_(request), plan_(std::make_unique<Plan>()) {}
+
+std::unique_ptr<Plan> Planner::build() {
+    std::vector<int> wanted = request_.outputs;
+    for (const LossRequest& loss : request_.losses) wanted.push_back(loss.tensor);
+    for (const MetricRequest& metric : request_.metrics) wanted.push_back(metric.tensor);
+    fuse(graph_, wanted);
+
+    plan_->kernels = &graph_.kernels();
+    plan_->batch = graph_.batch();
+    plan_->feeds = graph_.feeds;
+    plan_->parameters = graph_.parameters;
+    plan_->optimizer = request_.optimizer;
+    plan_->updates_parameters = request_.optimizer != nullptr;
+    values_.resize(graph_.tensors.size());
+    gradient_places_.resize(graph_.parameters.size());
+    mark_gradients();
+    place_feeds();
+    for (Node& node : graph_.nodes) {
+        place_node(node.name, own(std::move(node.op)), node.inputs, node.output);
+    }
+    place_outputs();
+    place_losses();
+    place_metrics();
+    if (graph_.training()) backward();
+
+    join_steps();
+    cut_final();
+    settle_lifetimes();
+    pack_slots();
+    pack_batch();
+    measure_scratch();
+    return std::move(plan_);
+}
+
+void Planner::mark_gradients() {
+    if (!graph_.training()) return;
+    for (const Parameter& parameter : graph_.parameters) {
+        value(parameter.tensor).wants_gradient = parameter.trainable;
+    }
+    for (int tensor : graph_.differentiable) value(tensor).wants_gradient = true;
+    for (const Node& node : graph_.nodes) {
+        for (int input : node.inputs) {
+            if (value(input).wants_gradient) value(node.output).wants_gradient = true;
+        }
+    }
+}
+
+void Planner::place_feeds() {
+    for (size_t i = 0; i < graph_.feeds.size(); ++i) {
+        const Feed& feed = graph_.feeds[i];
+        bool read = false;
+        for (const Node& node : graph_.nodes) {
+            for (int input : node.inputs) read |= input == feed.tensor;
+        }
+        for (int output : request_.outputs) read |= output == feed.tensor;
+        if (!read) continue;  // sample weights are read where they lie
+        Place source;
+        source.space = Space::kFeed;
+        source.index = static_cast<int>(i);
+        Step step;
+        step.op = own(make_gather(feed.dtype, feed.shape.elements()));
+        step.name = "gather";
+        step.info = {Phase::kForward, true, 1, 0, 0};
+        step.in[0] = new_place(source);
+        step.out = value(feed.tensor).place = image_place(feed.shape.elements());
+        main_.push_back(step);
+    }
+    for (const Parameter& parameter : graph_.parameters) {
+        Place fixed;
+        fixed.space = Space::kFixed;
+        fixed.fixed = parameter.buffer->data();
+        value(parameter.tensor).place = new_place(fixed);
+    }
+}
+
+/// The tensor's number in that layout; a converting node is placed before the first that asks.
+int Planner::in_layout(int tensor, Layout layout) {
+    if (value(tensor).layout == layout) return tensor;
+    const auto known = converted_.find({tensor, layout});
+    if (known != converted_.end()) return known->second;
+    const Tensor original = spec(tensor);
+    const int converted = graph_.add_tensor(original);
+    values_.resize(graph_.tensors.size());
+    value(converted).wants_gradient = value(tensor).wants_gradient;
+    converted_[{tensor, layout}] = converted;
+    place_node(layout == Layout::kLanes ? "to_lanes" : "from_lanes",
+               own(make_convert(layout, original.shape.elements(1), graph_.kernels())), {tensor},
+               converted);
+    return converted;
+}
+
+void Planner::place_node(std::string name, Op* op, std::vector<int> inputs, int output) {
+    PlanContext context;
+    context.kernels = &graph_.kernels();
+    context.output = spec(output);
+    context.training = graph_.training() && value(output).wants_gradient;
+    context.conv_algorithm = request_.conv_algorithm;
+    Placed placed;
+    for (size_t i = 0; i < inputs.size(); ++i) {
+        context.inputs.push_back(spec(inputs[i]));
+        context.layouts.push_back(value(inputs[i]).layout);
+        placed.wants[i] = context.wants_gradient[i] = value(inputs[i]).wants_gradient;
+    }
+    for (size_t i = inputs.size(); i < kMaxInputs; ++i) context.wants_gradient[i] = false;
+    placed.signature = op->plan(context);
+    for (int& input : inputs) {
+        if (!spec(input).parameter) input = in_layout(input, placed.signature.in_layout);
+    }
+    placed.name = std::move(name);
+    placed.op = op;
+    placed.inputs = std::move(inputs);
+    placed.output = output;
+    value(output).layout = placed.signature.out_layout;
+    if (placed.signature.view) {
+        value(output).place = value(placed.inputs[0]).place;
+        placed_.push_back(std::move(placed));
+        return;
+    }
+    value(output).place = image_place(spec(output).shape.elements(1));
+    if (placed.signature.saved > 0) placed.saved = image_place(placed.signature.saved);
+    if (placed.signature.packed > 0) {
+        Place packed;
+        packed.size = placed.signature.packed;
+        packed.keep = true;
+        placed.packed = new_place(packed);
+    }
+    for (size_t stage = 0; stage < placed.signature.stages.size(); ++stage) {
+        const Phase phase = placed.signature.stages[stage].phase;
+        if (phase != Phase::kPrepare && phase != Phase::kForward) continue;
+        Step step = bound_step(placed, stage);
+        if (phase == Phase::kForward) {
+            for (size_t i = 0; i < placed.inputs.size(); ++i) {
+                step.in[i] = value(placed.inputs[i]).place;
+            }
+            step.out = value(output).place;
+            step.saved = placed.saved;
+            main_.push_back(step);
+        } else {
+            for (size_t i = 0; i < placed.inputs.size(); ++i) {
+                if (spec(placed.inputs[i]).parameter) step.in[i] = value(placed.inputs[i]).place;
+            }
+            prepare_.push_back(step);
+        }
+    }
+    placed_.push_back(std::move(placed));
+}
+
+/// A step of that stage without tensors.
+Step Planner::bound_step(const Placed& placed, size_t stage) const {
+    Step step;
+    step.op = placed.op;
+    step.stage = static_cast<int>(stage);
+    step.info = placed.signature.stages[stage];
+    step.name = placed.name;
+    step.lanes = placed.signature.in_layout == Layout::kLanes ||
+                 placed.signature.out_layout == Layout::kLanes;
+    step.packed = placed.packed;
+    return step;
+}
+
+void Planner::place_outputs() {
+    for (size_t i = 0; i < request_.outputs.size(); ++i) {
+        const int tensor = in_layout(request_.outputs[i], Layout::kRows);
+        Shape row;
+        for (int axis = 1; axis < spec(tensor).shape.rank(); ++axis) {
+            row.push_back(spec(tensor).shape[axis]);
+        }
+        check(spec(tensor).dtype == DType::kFloat32 && !spec(tensor).parameter, "graph",
+              "expected outputs to be computed float32 tensors");
+        Place user;
+        user.space = Space::kUser;
+        user.per_image = row.elements();
+        user.index = static_cast<int>(i);
+        Step step;
+        step.op = own(make_emit(row.elements()));
+        step.name = "emit";
+        step.info = {Phase::kForward, true, 1, 0, 0};
+        step.in[0] = value(tensor).place;
+        step.out = new_place(user);
+        main_.push_back(step);
+        plan_->outputs.push_back({row});
+    }
+}
+
+namespace {
+
+int feed_number(const Graph& graph, int tensor) {
+    if (tensor < 0) return -1;
+    for (size_t i = 0; i < graph.feeds.size(); ++i) {
+        const Feed& feed = graph.feeds[i];
+        if (feed.tensor != tensor) continue;
+        check(feed.dtype == DType::kFloat32 && feed.shape.elements() == 1, "graph",
+              "expected sample weights to be one float32 per image");
+        return static_cast<int>(i);
+    }
+    throw ValueError("[graph] expected sample weights to be an input");
+}
+
+}  // namespace
+
+void Planner::place_losses() {
+    const auto batch = static_cast<double>(graph_.batch());
+    for (const LossRequest& loss : request_.losses) {
+        check(graph_.shape(loss.tensor) == Shape{graph_.batch()}, "graph",
+              "expected a loss of shape (", graph_.batch(), ",), got ", graph_.shape(loss.tensor));
+        double terms = 1;
+        for (const Placed& placed : placed_) {
+            if (placed.output == loss.tensor) terms = static_cast<double>(placed.op->terms());
+        }
+        const bool by_weight = loss.reduction == "mean_with_sample_weight";
+        const bool sum = loss.reduction == "sum";
+        check(sum || by_weight || loss.reduction == "sum_over_batch_size", "graph",
+              "expected the reduction sum_over_batch_size, sum or mean_with_sample_weight, got ",
+              loss.reduction);
+        const double factor = loss.weight * (sum ? terms : by_weight ? 1.0 : 1.0 / batch);
+        Step step;
+        step.op = own(make_loss_scale(static_cast<float>(factor), by_weight, graph_.batch()));
+        step.name = "loss_scale";
+        step.info = {Phase::kForward, true, 1, 0, 0};
+        const int weights = feed_number(graph_, loss.weight_input);
+        if (weights >= 0) {
+            Place feed;
+            feed.space = Space::kFeed;
+            feed.index = weights;
+            step.in[0] = new_place(feed);
+        }
+        step.out = image_place(1);
+        main_.push_back(step);
+        LossTerm term{value(loss.tensor).place, step.out, loss.weight};
+        place(term.value).keep = place(term.scale).keep = true;
+        plan_->losses.push_back(term);
+        if (value(loss.tensor).wants_gradient) {
+            value(loss.tensor).contributions.push_back(step.out);
+        }
+    }
+}
+
+void Planner::place_metrics() {
+    for (const MetricRequest& metric : request_.metrics) {
+        check(graph_.shape(metric.tensor) == Shape{graph_.batch()}, "graph",
+              "expected a metric of shape (", graph_.batch(), ",), got ",
+              graph_.shape(metric.tensor));
+        const MetricTerm term{value(metric.tensor).place, feed_number(graph_, metric.weight_input)};
+        place(term.value).keep = true;
+        plan_->metrics.push_back(term);
+    }
+}
+
+int Planner::new_place(const Place& place) {
+    plan_->places.push_back(place);
+    return static_cast<int>(plan_->places.size()) - 1;
+}
+
+int Planner::image_place(int64_t floats_per_image) {
+    Place place;
+    place.per_image = floats_per_image;
+    return new_place(place);
+}
+
+int Planner::parameter_of(int tensor) const {
+    for (size_t i = 0; i < graph_.parameters.size(); ++i) {
+        if (graph_.parameters[i].tensor == tensor) return static_cast<int>(i);
+    }
+    return -1;
+}
+
+Op* Planner::own(std::unique_ptr<Op> op) {
+    plan_->ops.push_back(std::move(op));
+    return plan_->ops.back().get();
+}
+
+std::unique_ptr<Plan> make_plan(Graph& graph, const PlanRequest& request) {
+    check(!graph.compiled, "graph", "this graph is compiled already");
+    for (int tensor : request.outputs) graph.spec(tensor);
+    for (const LossRequest& loss : request.losses) graph.spec(loss.tensor);
+    for (const MetricRequest& metric : request.metrics) graph.spec(metric.tensor);
+    if (request.optimizer != nullptr) {
+        for (const Parameter& parameter : graph.parameters) {
+            check(!parameter.trainable ||
+                      static_cast<int>(parameter.slots.size()) == request.optimizer->slots(),
+                  "graph", "expected ", request.optimizer->slots(),
+                  " slots for each trainable parameter, got ", parameter.slots.size());
+        }
+    }
+    graph.compiled = true;
+    return Planner(graph, request).build();
+}
+
+}  // namespace pronghorn

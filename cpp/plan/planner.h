@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// Planner: from a graph to a Plan. planner.cpp records the forward steps and backward.cpp the
+// others, segments.cpp groups them between barriers, memory.cpp gives every place its offset.
+#pragma once
+
+#include <array>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "plan/plan.h"
+
+namespace pronghorn {
+
+class Planner {
+   public:
+    Planner(Graph& graph, const PlanRequest& request);
+    std::unique_ptr<Plan> build();
+
+   private:
+    /// A node whose layouts are settled: inputs are tensors in the layout its signature asks for.
+    struct Placed {
+        std::string name;
+        Op* op = nullptr;
+        std::vector<int> inputs;
+        int output = -1;
+        Signature signature;
+        int saved = kNowhere, packed = kNowhere;
+        std::array<bool, kMaxInputs> wants{};
+    };
+    struct Value {  // what the planner knows of a tensor
+        Layout layout = Layout::kRows;
+        int place = kNowhere;
+        bool wants_gradient = false;
+        std::vector<int> contributions;  // places of the terms of its gradient
+    };
+    /// By-image steps that run depth first, all in one segment.
+    struct Chain {
+        int begin = 0, end = 0;
+        size_t segment = 0;
+        int64_t granule = 1;  // images that stay together: a group where a step works in lanes
+        int64_t parts = 1;
+    };
+
+    // planner.cpp: feeds, nodes, outputs, losses, metrics
+    void mark_gradients();
+    void place_feeds();
+    void place_node(std::string name, Op* op, std::vector<int> inputs, int output);
+    int in_layout(int tensor, Layout layout);
+    Step bound_step(const Placed& placed, size_t stage) const;
+    void place_outputs();
+    void place_losses();
+    void place_metrics();
+
+    // backward.cpp
+    void backward();
+    int combined_gradient(int tensor);
+    void backward_node(Placed& placed);
+    int parameter_gradient(const Placed& placed, size_t input);
+    void keep_gradients();
+
+    // segments.cpp
+    void join_steps();
+    void cut_chain(int begin, int end);
+    void cut_tasks(int begin, int end, bool once_per_call);
+    void cut_final();
+    void number_sources(int parameter);
+    int64_t terms_of(int place) const;
+    int64_t batch_images() const;
+
+    // memory.cpp
+    void settle_lifetimes();
+    void pack_slots();
+    int64_t pack_chain(const Chain& chain, int64_t images);
+    void pack_batch();
+    void measure_scratch();
+
+    int new_place(const Place& place);
+    int image_place(int64_t floats_per_image);
+    int parameter_of(int tensor) const;  // its number, or -1
+    Value& value(int tensor) { return values_[static_cast<size_t>(tensor)]; }
+    const Tensor& spec(int tensor) const { return graph_.tensors[static_cast<size_t>(tensor)]; }
+    Place& place(int id) { return plan_->places[static_cast<size_t>(id)]; }
+    const Place& place(int id) const { return plan_->places[static_cast<size_t>(id)]; }
+    Op* own(std::unique_ptr<Op> op);
+
+    Graph& graph_;
+    const PlanRequest& request_;
+    std::unique_ptr<Plan> plan_;
+    std::vector<Value> values_;  // by tensor
+    std::vector<Placed> placed_;
+    std::map<std::pair<int, Layout>, int> converted_;
+    std::vector<Step> prepare_, main_, final_;
+    std::vector<Chain> chains_;
+    bool any_lanes_ = false;
+    std::vector<std::vector<int>> gradient_places_;  // by parameter: of the terms of its gradient
+};
+
+/// Elements of a parameter whose partial gradients one task sums and applies.
+constexpr int64_t kReduceBlock = 4096;
+
+/// Every place that a step reads or writes.
+template <typename Visit>
+void for_places(const Step& step, Visit visit) {
+    for (int id : step.in) visit(id);
+    for (int id : step.d_in) visit(id);
+    for (int id : {step.out, step.d_out, step.saved, step.packed}) visit(id);
+}
+
+}  // namespace pronghorn

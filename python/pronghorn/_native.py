@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Loads the C++ core.
+
+OpenBLAS reads its environment when it is loaded. Our private copy must leave the threads
+to us, and on CPUs with AVX-512 its own choice can be the AVX2 kernels (AMD Zen 4 and 5:
+half the speed), so both are said here for the moment of loading. Other copies of OpenBLAS
+in the process, and what the user set for them, are left alone.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def _cpu_has_avx512() -> bool:
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore")
+    except OSError:
+        return False
+    return all(f" avx512{part}" in flags for part in ("f", "bw", "dq", "vl"))
+
+
+@contextmanager
+def _environment(wanted: dict[str, str]) -> Iterator[None]:
+    """Sets the variables for a moment."""
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+_openblas = {"OPENBLAS_NUM_THREADS": "1"}
+if _cpu_has_avx512():
+    _openblas["OPENBLAS_CORETYPE"] = "SkylakeX"
+with _environment(_openblas):
+    from pronghorn import _core as core
+
+__all__ = ["core"]

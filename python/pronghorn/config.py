@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Settings of the process: threads, and Keras's constants."""
+
+from __future__ import annotations
+
+import operator
+
+from pronghorn._native import core as _core
+
+
+def set_num_threads(n: int) -> None:
+    """Sets how many threads the core may use; results do not depend on it.
+
+    The default is the number of CPUs this process may use (affinity and container
+    limits), or OMP_NUM_THREADS, or PRONGHORN_NUM_THREADS, which wins.
+    """
+    try:
+        threads = operator.index(n)
+    except TypeError as error:
+        raise TypeError(f"set_num_threads: expected an integer, got {n!r}") from error
+    if threads < 1 or isinstance(n, bool):
+        raise ValueError(f"set_num_threads: expected at least 1, got {n!r}")
+    _core.set_num_threads(threads)
+
+
+def num_threads() -> int:
+    """The number of threads the core may use."""
+    return int(_core.num_threads())
+
+
+def image_data_format() -> str:
+    """The order of the axes of images, always "channels_last"."""
+    return "channels_last"
+
+
+def floatx() -> str:
+    """The type of weights and activations, always "float32"."""
+    return "float32"
+
+
+def epsilon() -> float:
+    """The small number that keeps divisions and logarithms finite, 1e-7."""
+    return 1e-7

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks of layers' arguments.
+
+Every message names the layer, what was expected and what came.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+# The core counts in int64: products of a few sizes below this cannot overflow.
+_LARGEST = 2**31 - 1
+
+
+def whole(owner: str, name: str, value: Any, least: int = 1) -> int:
+    """An integer of at least `least`."""
+    number = _index(value)
+    if number is None or not least <= number <= _LARGEST:
+        raise ValueError(
+            f"{owner}: expected `{name}` to be an integer from {least} to {_LARGEST}, "
+            f"got {value!r}"
+        )
+    return number
+
+
+def pair(owner: str, name: str, value: Any, least: int = 1) -> tuple[int, int]:
+    """Two integers, given as such or as one for both."""
+    values = (value, value) if _index(value) is not None else value
+    if not isinstance(values, Sequence) or isinstance(values, str) or len(values) != 2:
+        raise ValueError(
+            f"{owner}: expected `{name}` to be an integer or a pair of them, "
+            f"got {value!r}"
+        )
+    first, second = (whole(owner, name, one, least) for one in values)
+    return first, second
+
+
+def number(
+    owner: str, name: str, value: Any, least: float = 0.0, most: float = math.inf
+) -> float:
+    """A number in [least, most]."""
+    try:
+        result = float(value)
+    except (TypeError, ValueError):
+        result = math.nan
+    if isinstance(value, str) or not least <= result <= most:
+        limits = f"from {least:g} to {most:g}" if most < math.inf else f">= {least:g}"
+        raise ValueError(
+            f"{owner}: expected `{name}` to be a number {limits}, got {value!r}"
+        )
+    return result
+
+
+def choice(owner: str, name: str, value: Any, choices: Sequence[str]) -> str:
+    """One of a few strings, in any case."""
+    lower = value.lower() if isinstance(value, str) else value
+    if lower not in choices:
+        raise ValueError(
+            f"{owner}: expected `{name}` to be one of {', '.join(choices)}, "
+            f"got {value!r}"
+        )
+    return str(lower)
+
+
+def padding(owner: str, value: Any) -> str:
+    """The padding of a convolution or pooling."""
+    return choice(owner, "padding", value, ("valid", "same"))
+
+
+def channels_last(owner: str, value: Any) -> str:
+    """A data format; there is one so far."""
+    return choice(owner, "data_format", value or "channels_last", ("channels_last",))
+
+
+def unsupported(owner: str, **arguments: Any) -> None:
+    """Refuses arguments of Keras that nothing stands behind yet."""
+    for name, value in arguments.items():
+        if value is not None:
+            raise ValueError(
+                f"{owner}: `{name}` is not supported, expected None, got {value!r}"
+            )
+
+
+def _index(value: Any) -> int | None:
+    if isinstance(value, bool):
+        return None
+    try:
+        return operator.index(value)
+    except TypeError:
+        return None

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Base class of the layers that have a kernel, maybe a bias, and an activation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pronghorn import activations, initializers
+from pronghorn.activations import Activation
+from pronghorn.initializers import InitializerLike
+from pronghorn.layers import arguments
+from pronghorn.layers.layer import Layer
+from pronghorn.layers.lowering import GraphBuilder
+from pronghorn.variable import Variable
+
+
+class KernelLayer(Layer):
+    """Base class: the arguments that Dense and the convolutions share.
+
+    Args:
+        activation: Name of the activation function; None for none.
+        use_bias: Whether a bias is added.
+        kernel_initializer: Initial values of the kernel.
+        bias_initializer: Initial values of the bias.
+        kernel_regularizer: None; nothing else is supported, as for the rest.
+        bias_regularizer: None.
+        kernel_constraint: None.
+        bias_constraint: None.
+        **kwargs: See `Layer`.
+    """
+
+    def __init__(
+        self,
+        *,
+        activation: str | Activation | None,
+        use_bias: bool,
+        kernel_initializer: InitializerLike,
+        bias_initializer: InitializerLike,
+        kernel_regularizer: None,
+        bias_regularizer: None,
+        kernel_constraint: None,
+        bias_constraint: None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        arguments.unsupported(
+            self.label,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+        )
+        self.activation = activations.get(activation)
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = self.bias_regularizer = None
+        self.kernel_constraint = self.bias_constraint = None
+        self.kernel: Variable | None = None
+        self.bias: Variable | None = None
+
+    def add_kernel(self, shape: Sequence[int]) -> None:
+        """Makes the kernel, whose last axis is the outputs, and the bias."""
+        self.kernel = self.add_weight(shape, self.kernel_initializer, name="kernel")
+        if self.use_bias:
+            self.bias = self.add_weight(shape[-1:], self.bias_initializer, name="bias")
+        self.built = True
+
+    def lower_kernel(
+        self, graph: GraphBuilder, op: str, tensors: Sequence[int], **attributes: Any
+    ) -> int:
+        """Records an op with kernel and bias behind its inputs, and the activation."""
+        weights = [w for w in (self.kernel, self.bias) if w is not None]
+        inputs = [*tensors, *(graph.parameter(weight) for weight in weights)]
+        output = graph.add(op, inputs, **attributes)
+        return activations.lower(graph, output, self.activation)

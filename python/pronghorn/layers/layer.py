@@ -1,0 +1,371 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Layer: a description of a computation and the owner of its weights.
+
+A layer has Keras's arguments, makes its weights in `build` and records its ops in
+`lower`. Shapes are inferred by the core from those ops, so they are not written twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pronghorn import activations, initializers, registry
+from pronghorn.layers import shapes as shape_rules
+from pronghorn.layers.lowering import GraphBuilder
+from pronghorn.layers.symbolic import KerasTensor, Node, Shape
+from pronghorn.training import data, plans
+from pronghorn.utils.naming import auto_name
+from pronghorn.variable import Variable
+
+Self = TypeVar("Self", bound="Layer")
+
+
+class Layer:
+    """Base class of layers and models.
+
+    Args:
+        trainable: Whether training changes the weights.
+        dtype: None or "float32".
+        name: Name; by default the class's in snake case, numbered.
+        input_shape: Shape of the input without the batch, for the first layer of a
+            `Sequential`.
+        batch_input_shape: The same with the batch in front.
+        activity_regularizer: None; nothing else is supported.
+        autocast: Without effect, there is one dtype.
+    """
+
+    def __init__(
+        self,
+        *,
+        activity_regularizer: None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+        autocast: bool = True,
+        name: str | None = None,
+        input_shape: Sequence[int | None] | None = None,
+        batch_input_shape: Sequence[int | None] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        kind = type(self).__name__
+        if kwargs:
+            raise ValueError(
+                f"Unrecognized keyword arguments passed to {kind}: {kwargs}"
+            )
+        if name is not None and (not isinstance(name, str) or "/" in name or not name):
+            raise ValueError(
+                f"{kind}: expected `name` to be a string without '/', got {name!r}"
+            )
+        if dtype not in (None, "float32"):
+            raise ValueError(f"{kind}: expected dtype float32, got {dtype!r}")
+        if activity_regularizer is not None:
+            raise ValueError(
+                f"{kind}: `activity_regularizer` is not supported, expected None, got "
+                f"{activity_regularizer!r}"
+            )
+        self.name = name or auto_name(kind)
+        self.autocast = autocast
+        self.activity_regularizer = None
+        self.built = type(self).build is Layer.build  # nothing to build
+        self.nodes: list[Node] = []
+        self.batch_input_shape: Shape | None = None
+        if batch_input_shape is not None:
+            self.batch_input_shape = shape_rules.checked(kind, batch_input_shape)
+        elif input_shape is not None:
+            self.batch_input_shape = shape_rules.checked(kind, (None, *input_shape))
+        self._trainable = bool(trainable)
+        self._own_weights: list[Variable] = []
+        self.plans = plans.PlanCache()
+
+    # What subclasses write.
+
+    def build(self, input_shape: Any) -> None:  # noqa: ARG002
+        """Makes the weights, given the shape of the input (or a list of shapes)."""
+        self.built = True
+
+    def lower(self, graph: GraphBuilder, *tensors: int) -> int | list[int]:
+        """Records the layer's ops on `tensors`; returns its output or outputs."""
+        raise NotImplementedError(f"{self.label} has no `lower`")
+
+    def add_weight(
+        self,
+        shape: Sequence[int],
+        initializer: initializers.InitializerLike = "glorot_uniform",
+        trainable: bool = True,
+        name: str = "variable",
+    ) -> Variable:
+        """Makes a weight; call it in `build`."""
+        make = initializers.get(initializer)
+        path = f"{self.name}/{name}"
+        trains = trainable and self._trainable
+        variable = Variable(make, shape, trainable=trains, name=name, path=path)
+        self._own_weights = [*self._own_weights, variable]
+        if not trainable:
+            self._frozen = [*self._frozen, id(variable)]
+        return variable
+
+    _frozen: Sequence[int] = ()  # weights that never train
+
+    # Calls.
+
+    def __call__(self, inputs: Any, training: bool | None = None) -> Any:
+        """Applies the layer to symbolic tensors or to arrays.
+
+        Args:
+            inputs: A tensor or array, or a list of them.
+            training: For arrays: True to drop in dropout. For symbolic tensors: False
+                to fix inference mode, as frozen parts of a model need it.
+
+        Returns:
+            Symbolic tensors, or arrays.
+        """
+        tensors = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
+        if not any(isinstance(tensor, KerasTensor) for tensor in tensors):
+            return self._call_arrays(inputs, bool(training))
+        if not all(isinstance(tensor, KerasTensor) for tensor in tensors):
+            raise ValueError(
+                f"{self.label}: expected symbolic tensors or arrays, got a mixture"
+            )
+        if training:
+            raise ValueError(
+                f"{self.label}: training=True cannot be fixed in a model; pass it when "
+                "calling the model"
+            )
+        return self._call_symbolic(tensors, training)
+
+    def _call_symbolic(
+        self, tensors: Sequence[KerasTensor], training: bool | None
+    ) -> Any:
+        shapes = [tensor.shape for tensor in tensors]
+        with self._unchanged_on_error():
+            self.ensure_built(shapes)
+            outputs = self._infer(shapes)
+        node = Node(self, tensors, outputs, training=training)
+        self.nodes.append(node)
+        return self._pack(list(node.outputs))
+
+    def _call_arrays(self, inputs: Any, training: bool) -> Any:
+        feeds = self._checked_arrays(inputs)
+        shapes: list[Shape] = [(None, *feed.shape[1:]) for feed in feeds]
+        with self._unchanged_on_error():
+            self.ensure_built(shapes)
+            outputs = plans.forward(self, feeds, training)
+        return self._pack(outputs)
+
+    def _checked_arrays(self, inputs: Any) -> list[NDArray[Any]]:
+        """Arrays as the core takes them."""
+        several = isinstance(inputs, list | tuple) and any(
+            isinstance(one, np.ndarray) for one in inputs
+        )
+        arrays = list(inputs) if several else [inputs]
+        feeds = [data.as_feed(array, f"{self.label}: input") for array in arrays]
+        if len({len(feed) for feed in feeds}) != 1:
+            sizes = ", ".join(str(len(feed)) for feed in feeds)
+            raise ValueError(
+                f"{self.label}: expected inputs with equally many samples, got {sizes}"
+            )
+        return feeds
+
+    def _pack(self, outputs: list[Any]) -> Any:
+        """One output, or a list of several."""
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def ensure_built(self, shapes: Sequence[Shape]) -> None:
+        """Builds the layer unless it is built."""
+        if not self.built:
+            self.build(shapes[0] if len(shapes) == 1 else list(shapes))
+            self.built = True
+
+    @contextlib.contextmanager
+    def _unchanged_on_error(self) -> Iterator[None]:
+        """Takes back what building changed if the block raises."""
+        state = dict(self.__dict__)
+        try:
+            yield
+        except BaseException:
+            self.__dict__ = state
+            raise
+
+    # Shapes.
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape of the output for an input of that shape, with the batch.
+
+        Args:
+            input_shape: A shape, or a list of shapes for several inputs; None where a
+                size is open.
+        """
+        several = isinstance(input_shape, list) and not all(
+            size is None or isinstance(size, int) for size in input_shape
+        )
+        shapes = [
+            shape_rules.checked(self.label, shape)
+            for shape in (input_shape if several else [input_shape])
+        ]
+        state = dict(self.__dict__)
+        try:
+            self.ensure_built(shapes)
+            return self._pack(self._infer(shapes))
+        finally:
+            self.__dict__ = state
+
+    def _infer(self, shapes: Sequence[Shape]) -> list[Shape]:
+        return shape_rules.infer(self, shapes)
+
+    @property
+    def input(self) -> Any:
+        """The symbolic input of the layer's only call (or a list of them)."""
+        inputs = self._only_node("input").inputs
+        return inputs[0] if len(inputs) == 1 else list(inputs)
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output of the layer's only call (or a list of them)."""
+        outputs = self._only_node("output").outputs
+        return outputs[0] if len(outputs) == 1 else list(outputs)
+
+    @property
+    def input_shape(self) -> Any:
+        """The shape of `input`."""
+        return shape_rules.of(self.input)
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of `output`."""
+        return shape_rules.of(self.output)
+
+    def _only_node(self, what: str) -> Node:
+        if not self.nodes:
+            raise AttributeError(
+                f"{self.label} has never been called and thus has no defined {what}"
+            )
+        distinct = {tuple(t.shape for t in getattr(n, f"{what}s")) for n in self.nodes}
+        if len(self.nodes) > 1 and len(distinct) > 1:
+            raise AttributeError(
+                f"{self.label} has {len(self.nodes)} calls with different shapes, so "
+                f"its {what} is not defined"
+            )
+        return self.nodes[0]
+
+    # Weights.
+
+    def sublayers(self) -> Sequence[Layer]:
+        """Layers inside this one."""
+        return ()
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All weights, in Keras's order: a layer's trainable ones, then the others."""
+        frozen = self._frozen
+        own = [w for w in self._own_weights if id(w) not in frozen]
+        own += [w for w in self._own_weights if id(w) in frozen]
+        return _unique(own + [w for s in self.sublayers() for w in s.weights])
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The weights that training changes."""
+        if not self._trainable:
+            return []
+        own = [w for w in self._own_weights if w.trainable]
+        return _unique(own + [w for s in self.sublayers() for w in s.trainable_weights])
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The weights that training does not change."""
+        trainable = {id(weight) for weight in self.trainable_weights}
+        return [weight for weight in self.weights if id(weight) not in trainable]
+
+    @property
+    def variables(self) -> list[Variable]:
+        """Same as `weights`."""
+        return self.weights
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """Same as `trainable_weights`."""
+        return self.trainable_weights
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """Same as `non_trainable_weights`."""
+        return self.non_trainable_weights
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes the weights; setting it sets all inner layers."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+        for weight in self._own_weights:
+            weight.trainable = self._trainable and id(weight) not in self._frozen
+        for layer in self.sublayers():
+            layer.trainable = self._trainable
+
+    def get_weights(self) -> list[NDArray[np.float32]]:
+        """Copies of the weights' values."""
+        return [weight.numpy() for weight in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Sets all weights, in the order of `get_weights`, or none if one is wrong."""
+        own = self.weights
+        if len(weights) != len(own):
+            raise ValueError(
+                f"{self.label}: expected {len(own)} weights, got {len(weights)}"
+            )
+        arrays = [w.checked(value) for w, value in zip(own, weights, strict=True)]
+        for weight, array in zip(own, arrays, strict=True):
+            weight.assign(array)
+
+    def count_params(self) -> int:
+        """Number of values in all weights."""
+        if not self.built:
+            raise ValueError(
+                f"{self.label} has no weights to count yet: it has not been built"
+            )
+        return sum(weight.value.size for weight in self.weights)
+
+    # Description.
+
+    @property
+    def label(self) -> str:
+        """How errors name the layer: Layer 'conv2d_1' (Conv2D)."""
+        return f"Layer '{self.name}' ({type(self).__name__})"
+
+    @property
+    def dtype(self) -> str:
+        """Always "float32"."""
+        return "float32"
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal layer, without its weights."""
+        base = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype}
+        config = registry.get_config(self)
+        return base | {key: _plain(value) for key, value in config.items()}
+
+    @classmethod
+    def from_config(cls: type[Self], config: dict[str, Any]) -> Self:
+        """A layer from the dict of `get_config`."""
+        return registry.from_config(cls, config)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def _unique(variables: list[Variable]) -> list[Variable]:
+    """Without repetitions: a layer may be inside another one twice."""
+    return list({id(variable): variable for variable in variables}.values())
+
+
+def _plain(value: Any) -> Any:
+    """An argument as a string, number or dict."""
+    if isinstance(value, initializers.Initializer):
+        return initializers.serialize(value)
+    if isinstance(value, Callable):  # type: ignore[arg-type]
+        return activations.serialize(value)
+    return value

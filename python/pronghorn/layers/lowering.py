@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""GraphBuilder: where layers record their ops. A thin cover of the core's Graph.
+
+It knows which variables train and where their optimizer keeps its state, whether the
+graph trains, and it puts the layer's name in front of what the core complains about.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pronghorn._native import core as _core
+
+if TYPE_CHECKING:
+    from pronghorn.layers.layer import Layer
+    from pronghorn.optimizers.optimizer import Optimizer
+    from pronghorn.variable import Variable
+
+
+class GraphBuilder:
+    """Collects the ops of one graph.
+
+    Args:
+        batch: Number of images.
+        training: Whether a backward pass follows, and dropout drops.
+        trainable: Identities (`id`) of the variables that get a gradient.
+        optimizer: Updates them; None leaves them as they are.
+    """
+
+    def __init__(
+        self,
+        batch: int,
+        training: bool = False,
+        trainable: Collection[int] = (),
+        optimizer: Optimizer | None = None,
+    ) -> None:
+        self.core = _core.Graph(batch, training)
+        self.training = training
+        self._trainable = trainable
+        self._optimizer = optimizer
+        self._parameters: dict[int, int] = {}
+
+    def input(self, shape: Sequence[int], dtype: str = "float32") -> int:
+        """An array of the caller; `shape` without the batch."""
+        return self.core.input(tuple(shape), dtype)
+
+    def parameter(self, variable: Variable) -> int:
+        """The tensor of a variable; the same one for every use."""
+        key = id(variable)
+        if key not in self._parameters:
+            trains = key in self._trainable
+            slots = (
+                self._optimizer.slots(variable) if self._optimizer and trains else ()
+            )
+            self._parameters[key] = self.core.parameter(variable.buffer, trains, slots)
+        return self._parameters[key]
+
+    def add(self, op: str, inputs: Sequence[int], **attributes: Any) -> int:
+        """Adds an op of the core; returns its output."""
+        return self.core.add(op, list(inputs), attributes)
+
+    def shape(self, tensor: int) -> tuple[int, ...]:
+        """The shape of a tensor, with the batch."""
+        return tuple(self.core.shape(tensor))
+
+    def lower(
+        self, layer: Layer, tensors: Sequence[int], training: bool | None = None
+    ) -> list[int]:
+        """Adds a layer; returns its outputs.
+
+        Args:
+            layer: A built layer or model.
+            tensors: Its inputs.
+            training: False to add it as it is in inference.
+        """
+        with self._mode(training):
+            try:
+                outputs = layer.lower(self, *tensors)
+            except ValueError as error:
+                message = str(error)
+                if not message.startswith("["):  # an inner layer is named already
+                    raise
+                raise ValueError(f"{layer.label}: {message}") from error
+        return outputs if isinstance(outputs, list) else [outputs]
+
+    @contextlib.contextmanager
+    def _mode(self, training: bool | None) -> Iterator[None]:
+        before = self.training
+        self.training = before if training is None else training
+        try:
+            yield
+        finally:
+            self.training = before

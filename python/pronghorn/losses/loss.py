@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Loss: base class of losses.
+
+The formula is an op of the core, whether the loss is part of a training step or is
+called on arrays.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pronghorn import eager, registry
+from pronghorn.training import data
+from pronghorn.utils.naming import auto_name
+
+if TYPE_CHECKING:
+    from pronghorn.layers.lowering import GraphBuilder
+
+Array = NDArray[np.float32]
+
+REDUCTIONS = (
+    "sum_over_batch_size",
+    "sum",
+    "mean",
+    "mean_with_sample_weight",
+    "none",
+    None,
+)
+
+
+class Loss:
+    """Base class of losses.
+
+    Args:
+        name: Name.
+        reduction: How the values of the samples become one: "sum_over_batch_size" (or
+            "mean") divides their weighted sum by their number,
+            "mean_with_sample_weight" by the sum of the weights, "sum" by nothing;
+            "none" leaves them, for calls on arrays only.
+        dtype: None or "float32".
+    """
+
+    op = ""  # of the core
+    target = "values"  # or "labels": class numbers, one axis less than the predictions
+
+    def __init__(
+        self,
+        name: str | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        dtype: str | None = None,
+    ) -> None:
+        kind = type(self).__name__
+        if reduction not in REDUCTIONS:
+            raise ValueError(
+                f"{kind}: expected `reduction` to be one of "
+                f"{', '.join(map(str, REDUCTIONS))}, got {reduction!r}"
+            )
+        if dtype not in (None, "float32"):
+            raise ValueError(f"{kind}: expected dtype float32, got {dtype!r}")
+        self.name = name or auto_name(kind)
+        self.reduction = reduction
+        self.dtype = "float32"
+
+    def attributes(self) -> dict[str, Any]:
+        """The attributes of the op."""
+        return {}
+
+    def lower(self, graph: GraphBuilder, y_pred: int, y_true: int) -> int:
+        """Records the op; returns a tensor of one value per image."""
+        return graph.add(self.op, [y_pred, y_true], **self.attributes())
+
+    def call(self, y_true: Any, y_pred: Any) -> Array:
+        """Values of the samples: the predictions' shape without the last axis."""
+        return rowwise(self.op, self.target, y_true, y_pred, **self.attributes())
+
+    def __call__(
+        self, y_true: Any, y_pred: Any, sample_weight: Any = None
+    ) -> np.float32 | Array:
+        """The loss of predictions given as arrays.
+
+        Args:
+            y_true: The truth.
+            y_pred: The predictions.
+            sample_weight: Weights of the samples.
+        """
+        return reduce(self.call(y_true, y_pred), sample_weight, self.reduction)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal loss."""
+        return registry.get_config(self)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Loss:
+        """A loss from the dict of `get_config`."""
+        return registry.from_config(cls, config)
+
+
+def rowwise(op: str, target: str, y_true: Any, y_pred: Any, **attributes: Any) -> Array:
+    """An op of the core with one value per row of predictions (..., outputs)."""
+    prediction = eager.as_float(y_pred, f"{op}: y_pred")
+    if prediction.ndim == 0:
+        raise ValueError(f"{op}: expected y_pred to have an axis, got a number")
+    truth = data.as_target(y_true, target, prediction.shape, f"{op}: y_true")
+    rows = prediction.reshape(-1, prediction.shape[-1])
+    truth = truth.reshape(rows.shape if target == "values" else rows.shape[:1])
+    return eager.run_op(op, [rows, truth], **attributes).reshape(prediction.shape[:-1])
+
+
+def reduce(
+    values: Array, sample_weight: Any, reduction: str | None
+) -> np.float32 | Array:
+    """One value from many, by Keras's rules."""
+    total = float(values.size)
+    if sample_weight is not None:
+        weights = eager.as_float(sample_weight, "sample_weight")
+        if weights.ndim == values.ndim + 1 and weights.shape[-1] == 1:
+            weights = weights[..., 0]
+        if weights.shape not in ((), values.shape):
+            raise ValueError(
+                f"sample_weight: expected shape {values.shape}, got {weights.shape}"
+            )
+        values = values * weights
+        if reduction == "mean_with_sample_weight":
+            total = float(weights.sum())
+    if reduction in (None, "none"):
+        return values
+    summed = float(values.sum(dtype=np.float64))
+    if reduction != "sum":
+        summed = summed / total if total else 0.0
+    result: np.float32 = np.float32(summed)
+    return result

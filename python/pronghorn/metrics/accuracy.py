@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Shares of right answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pronghorn.metrics.metric import Metric
+
+
+class SparseCategoricalAccuracy(Metric):
+    """How often the largest prediction is that of the right class, given its number.
+
+    Args:
+        name: Name.
+        dtype: None or "float32".
+
+    Input shape:
+        `y_true` `(batch, ...)` or `(batch, ..., 1)`, `y_pred` `(batch, ..., classes)`
+
+    Output shape:
+        A number.
+
+    Example:
+        >>> metric = SparseCategoricalAccuracy()
+        >>> float(metric([0, 1], np.array([[0.9, 0.1], [0.7, 0.3]])))
+        0.5
+    """
+
+    op = "sparse_categorical_accuracy"
+    target = "labels"
+
+    def __init__(
+        self, name: str = "sparse_categorical_accuracy", dtype: str | None = None
+    ) -> None:
+        super().__init__(name, dtype)
+
+
+class CategoricalAccuracy(Metric):
+    """How often the largest prediction is that of the right class, given one-hot.
+
+    Args:
+        name: Name.
+        dtype: None or "float32".
+
+    Input shape:
+        `(batch, ..., classes)` both
+
+    Output shape:
+        A number.
+
+    Example:
+        >>> metric = CategoricalAccuracy()
+        >>> float(metric([[1, 0], [0, 1]], np.array([[0.9, 0.1], [0.7, 0.3]])))
+        0.5
+    """
+
+    op = "categorical_accuracy"
+
+    def __init__(
+        self, name: str = "categorical_accuracy", dtype: str | None = None
+    ) -> None:
+        super().__init__(name, dtype)
+
+
+class BinaryAccuracy(Metric):
+    """How often predictions are on the right side of a threshold.
+
+    Args:
+        name: Name.
+        dtype: None or "float32".
+        threshold: Predictions above it mean 1, others 0.
+
+    Input shape:
+        `(batch, ..., outputs)` both
+
+    Output shape:
+        A number.
+
+    Example:
+        >>> float(BinaryAccuracy()([[1], [0]], np.array([[0.7], [0.6]])))
+        0.5
+    """
+
+    op = "binary_accuracy"
+
+    def __init__(
+        self,
+        name: str = "binary_accuracy",
+        dtype: str | None = None,
+        threshold: float = 0.5,
+    ) -> None:
+        super().__init__(name, dtype)
+        self.threshold = float(threshold)
+
+    def attributes(self) -> dict[str, Any]:
+        """The attributes of the op."""
+        return {"threshold": self.threshold}
+
+
+def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> NDArray[np.float32]:
+    """1 where the largest prediction is that of the right class number, else 0."""
+    return SparseCategoricalAccuracy().values(y_true, y_pred)
+
+
+def categorical_accuracy(y_true: Any, y_pred: Any) -> NDArray[np.float32]:
+    """1 where the largest prediction is that of the right one-hot class, else 0."""
+    return CategoricalAccuracy().values(y_true, y_pred)
+
+
+def binary_accuracy(
+    y_true: Any, y_pred: Any, threshold: float = 0.5
+) -> NDArray[np.float32]:
+    """1 where a prediction is on the right side of the threshold, else 0."""
+    truth, prediction = (np.asarray(y)[..., np.newaxis] for y in (y_true, y_pred))
+    return BinaryAccuracy(threshold=threshold).values(truth, prediction)

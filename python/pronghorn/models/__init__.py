@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Models with Keras's names."""
+
+from pronghorn.models.functional import Functional
+from pronghorn.models.model import Model
+from pronghorn.models.sequential import Sequential
+
+__all__ = ["Functional", "Model", "Sequential"]

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Optimizers with Keras's names and formulas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pronghorn import registry
+from pronghorn.optimizers.adam import Adam
+from pronghorn.optimizers.optimizer import Optimizer
+from pronghorn.optimizers.sgd import SGD
+
+__all__ = ["SGD", "Adam", "Optimizer", "deserialize", "get", "serialize"]
+
+OptimizerLike = str | dict[str, Any] | Optimizer
+
+_CLASSES: dict[str, type[Optimizer]] = registry.table([Adam, SGD])
+
+
+def get(identifier: OptimizerLike) -> Optimizer:
+    """An optimizer from a name, a configuration or an object.
+
+    Example:
+        >>> get("adam").name
+        'adam'
+    """
+    if isinstance(identifier, str):
+        names = {name.lower(): cls for name, cls in _CLASSES.items()}
+        return registry.make("optimizer", identifier.lower(), names)
+    return registry.make("optimizer", identifier, _CLASSES)
+
+
+def serialize(optimizer: Optimizer) -> dict[str, Any]:
+    """The configuration of an optimizer, in Keras's form."""
+    return registry.serialize(optimizer, "keras.optimizers")
+
+
+def deserialize(config: dict[str, Any]) -> Optimizer:
+    """An optimizer from its configuration."""
+    return get(config)

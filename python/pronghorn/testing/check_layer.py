@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""check_layer: everything that a layer promises, whatever it computes.
+
+Its configuration makes an equal layer, its shapes are what it says, its weights can be
+counted, read, set, saved and loaded, gradients reach them, and a model with it learns.
+"""
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pronghorn.layers import Dense, Flatten, Input, Layer
+from pronghorn.models import Sequential
+from pronghorn.optimizers import Adam
+from pronghorn.testing import arrays
+from pronghorn.testing.reference import Array
+
+BATCH = 19  # more than a group of vector lanes, and not a multiple of one
+EPOCHS = 30
+
+
+def check_layer(
+    cls: type[Layer],
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    input_shape: Sequence[int],
+    output_shape: Sequence[int] | None = None,
+    parameters: int | None = None,
+    seed: int = 0,
+) -> None:
+    """Checks a layer; raises AssertionError that says what does not hold.
+
+    Args:
+        cls: The layer's class.
+        kwargs: Its arguments.
+        input_shape: Shape of an input, without the batch.
+        output_shape: The shape that must come out, without the batch.
+        parameters: The number of parameters that it must have.
+        seed: Of weights and data.
+
+    Example:
+        >>> from pronghorn import layers
+        >>> from pronghorn.testing import check_layer
+        >>> check_layer(
+        ...     layers.Dense, {"units": 3}, input_shape=(5,), output_shape=(3,),
+        ...     parameters=18,
+        ... )
+    """
+    kwargs = dict(kwargs or {})
+    what = f"{cls.__name__}({', '.join(f'{k}={v!r}' for k, v in kwargs.items())})"
+    x = arrays.normal(seed, BATCH, *input_shape)
+    layer = cls(**kwargs)
+    y = _check_shapes(what, layer, x, output_shape)
+    _check_weights(what, layer, parameters, seed)
+    _check_config(what, layer, x)
+    _check_saving(what, cls, kwargs, x)
+    _check_learning(what, cls, kwargs, x, arrays.normal(seed + 1, BATCH, 2))
+    _require(not np.isnan(y).any(), f"{what}: NaN in the output for finite inputs")
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise AssertionError(message)
+
+
+def _check_shapes(
+    what: str, layer: Layer, x: Array, output_shape: Sequence[int] | None
+) -> Array:
+    """Shapes as computed, symbolic and real; the same bits again."""
+    promised = tuple(layer.compute_output_shape((None, *x.shape[1:])))
+    _require(promised[0] is None, f"{what}: the batch of {promised} is not open")
+    symbolic = layer(Input(x.shape[1:])).shape
+    y = layer(x)
+    for name, shape in (("symbolic", symbolic[1:]), ("real", y.shape[1:])):
+        _require(
+            tuple(shape) == promised[1:],
+            f"{what}: {name} shape {shape}, compute_output_shape says {promised[1:]}",
+        )
+    _require(len(y) == len(x), f"{what}: {len(y)} outputs for {len(x)} inputs")
+    if output_shape is not None:
+        _require(
+            promised[1:] == tuple(output_shape),
+            f"{what}: output shape {promised[1:]}, expected {tuple(output_shape)}",
+        )
+    _same(layer(x), y, f"{what}: two calls")
+    # Another batch size is another plan, perhaps another layout.
+    close = np.allclose(layer(x[:1]), y[:1], rtol=1e-4, atol=1e-5)
+    _require(close, f"{what}: an image alone and in a batch give different outputs")
+    return np.asarray(y)
+
+
+def _check_weights(what: str, layer: Layer, parameters: int | None, seed: int) -> None:
+    before = layer.get_weights()
+    count = sum(w.size for w in before)
+    counted = layer.count_params()
+    _require(counted == count, f"{what}: count_params() is {counted}, not {count}")
+    if parameters is not None:
+        _require(count == parameters, f"{what}: {count} parameters, not {parameters}")
+    _require(
+        len(before) == len(layer.weights)
+        and len(layer.weights)
+        == len(layer.trainable_weights) + len(layer.non_trainable_weights),
+        f"{what}: weights are not its trainable and non-trainable ones",
+    )
+    values = [arrays.normal(seed + i, *w.shape) for i, w in enumerate(before)]
+    layer.set_weights(values)
+    for wanted, got in zip(values, layer.get_weights(), strict=True):
+        _same(got, wanted, f"{what}: get_weights() after set_weights()")
+    for wrong in ([*values, np.zeros(1)], [np.zeros((1, *v.shape)) for v in values]):
+        if len(wrong) == 0:
+            continue
+        try:
+            layer.set_weights(wrong)
+        except ValueError:
+            pass
+        else:
+            raise AssertionError(f"{what}: set_weights() took weights that do not fit")
+        for wanted, got in zip(values, layer.get_weights(), strict=True):
+            _same(got, wanted, f"{what}: weights after a refused set_weights()")
+
+
+def _check_config(what: str, layer: Layer, x: Array) -> None:
+    config = layer.get_config()
+    copy = type(layer).from_config(json.loads(json.dumps(config)))
+    _require(
+        copy.get_config() == config,
+        f"{what}: from_config() of {config} made a layer with {copy.get_config()}",
+    )
+    _require(copy.name == layer.name, f"{what}: the name is lost in the configuration")
+    copy(Input(x.shape[1:]))
+    copy.set_weights(layer.get_weights())
+    _same(copy(x), layer(x), f"{what}: the layer made from its configuration")
+
+
+def _check_saving(
+    what: str, cls: type[Layer], kwargs: Mapping[str, Any], x: Array
+) -> None:
+    models = [Sequential([Input(x.shape[1:]), cls(**kwargs)]) for _ in range(2)]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "layer.weights.h5"
+        models[0].save_weights(path)
+        models[1].load_weights(path)
+    got, expected = (model.predict(x, verbose=0) for model in models)
+    _same(got, expected, f"{what}: predictions after saving and loading")
+
+
+def _check_learning(
+    what: str, cls: type[Layer], kwargs: Mapping[str, Any], x: Array, y: Array
+) -> None:
+    layer = cls(**kwargs)
+    model = Sequential([Input(x.shape[1:]), layer, Flatten(), Dense(2)])
+    model.compile(Adam(0.01), "mse")
+    trained = layer.trainable_weights
+    before = [w.numpy() for w in layer.weights]
+    first = model.evaluate(x, y, verbose=0)
+    model.fit(x, y, batch_size=BATCH, epochs=EPOCHS, verbose=0)
+    last = model.evaluate(x, y, verbose=0)
+    _require(last < first, f"{what}: the loss went from {first} to {last}")
+    for weight, old in zip(layer.weights, before, strict=True):
+        if any(weight is one for one in trained):
+            moved = not np.array_equal(weight.numpy(), old)
+            _require(moved, f"{what}: no gradient reached weight '{weight.name}'")
+    if before:
+        layer.trainable = False
+        frozen = [w.numpy() for w in layer.weights]
+        model.compile(Adam(0.01), "mse")
+        model.fit(x, y, batch_size=BATCH, epochs=1, verbose=0)
+        for weight, old in zip(layer.weights, frozen, strict=True):
+            _same(weight.numpy(), old, f"{what}: weight '{weight.name}' while frozen")
+
+
+def _same(got: Array, expected: Array, what: str) -> None:
+    if got.shape != expected.shape or got.tobytes() != expected.tobytes():
+        raise AssertionError(f"{what}: the values differ")

@@ -1,0 +1,388 @@
+# SPDX-License-Identifier: Apache-2.0
+"""check_op: everything that an op of the core promises, on one set of arrays.
+
+Forward and gradients against NumPy in float64 within the error bound of float32 sums, on
+every instruction set, for batches that fill vector lanes and batches that do not; the same
+bits for any number of threads and again; nothing read from rows that were not asked for,
+nothing written beside the output.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pronghorn._native import core as _core
+from pronghorn.testing import differences
+from pronghorn.testing.conformance import REFERENCES, Reference, gamma
+from pronghorn.testing.differences import Derivatives
+from pronghorn.testing.reference import Array, Attributes
+from pronghorn.testing.running import add_inputs, add_parameters, narrow, with_threads
+
+BATCHES = (1, 3, 16, 17, 33)
+THREADS = (1, 2, 3)
+GUARD = 64  # floats beside an output that must stay as they were
+
+Build = Callable[[Any, Sequence[int], Sequence[int]], int]
+
+
+@dataclass
+class _Case:
+    """One op (or a chain of them) on fixed arrays, and what must come out."""
+
+    name: str
+    build: Build  # (graph, inputs, parameters) -> output tensor
+    reference: Reference
+    attributes: Attributes
+    inputs: list[Array]  # float32 or int32, images first
+    parameters: list[Array]
+    coordinates: int
+    rng: np.random.Generator
+    algorithm: str
+    exact: bool
+    expected: Array = field(init=False)  # float64, of all images
+    bound: Array = field(init=False)
+    cotangent: Array = field(init=False)
+    guide: Array = field(init=False)  # fed beside the inputs so that the loss has it
+    half: float = field(init=False)  # (y - guide) / half is the gradient at y
+    derivatives: dict[int, Derivatives] = field(init=False, default_factory=dict)
+
+    def wide(self) -> list[Array]:
+        """Inputs and parameters in float64."""
+        return [
+            a.astype(np.float64) if a.dtype == np.float32 else a
+            for a in (*self.inputs, *self.parameters)
+        ]
+
+    def evaluate(self, arrays: Sequence[Array]) -> Array:
+        return self.reference.forward(arrays, self.attributes)
+
+
+def check_op(
+    op: str,
+    inputs: Sequence[Array],
+    attributes: Mapping[str, Any] | None = None,
+    *,
+    parameters: Sequence[Array] = (),
+    reference: Reference | None = None,
+    batches: Sequence[int] = BATCHES,
+    isas: Sequence[str] | None = None,
+    threads: Sequence[int] = THREADS,
+    coordinates: int = 300,
+    algorithm: str = "auto",
+    exact: bool = False,
+    seed: int = 0,
+) -> None:
+    """Checks an op of the core against NumPy; raises AssertionError where it differs.
+
+    Args:
+        op: The op's registered name.
+        inputs: Arrays with images first, in the op's order. They should hold at least
+            `max(batches)` images; batches larger than that are left out.
+        attributes: The op's attributes.
+        parameters: The op's weights, which follow the inputs.
+        reference: Meaning and properties; None takes the one of `REFERENCES`.
+        batches: Batch sizes to run.
+        isas: Instruction sets to run; None means all that this CPU has.
+        threads: Numbers of threads that must give the same bits.
+        coordinates: Gradients are compared at this many places of each array.
+        algorithm: Convolution algorithm to force.
+        exact: The arrays hold small whole numbers and the op is linear: float32 sums are
+            exact in any order, and so must the results be.
+        seed: Of the cotangent, the order of images and the places compared.
+
+    Example:
+        >>> import numpy as np
+        >>> from pronghorn.testing import check_op
+        >>> x = np.random.default_rng(0).normal(size=(3, 5, 5, 2))
+        >>> check_op("average_pool2d", [x], {"pool_size": [2, 2]}, batches=[1, 3])
+    """
+    attributes = dict(attributes or {})
+
+    def build(graph: Any, images: Sequence[int], weights: Sequence[int]) -> int:
+        return int(graph.add(op, [*images, *weights], attributes))
+
+    check_graph(
+        build,
+        inputs,
+        REFERENCES[op] if reference is None else reference,
+        name=f"{op} {attributes}" if attributes else op,
+        attributes=attributes,
+        parameters=parameters,
+        batches=batches,
+        isas=isas,
+        threads=threads,
+        coordinates=coordinates,
+        algorithm=algorithm,
+        exact=exact,
+        seed=seed,
+    )
+
+
+def check_graph(
+    build: Build,
+    inputs: Sequence[Array],
+    reference: Reference,
+    *,
+    name: str,
+    attributes: Mapping[str, Any] | None = None,
+    parameters: Sequence[Array] = (),
+    batches: Sequence[int] = BATCHES,
+    isas: Sequence[str] | None = None,
+    threads: Sequence[int] = THREADS,
+    coordinates: int = 300,
+    algorithm: str = "auto",
+    exact: bool = False,
+    seed: int = 0,
+) -> None:
+    """Checks several ops in a row, as check_op does one: for what the planner fuses.
+
+    Args:
+        build: Called with a graph, its input tensors and its parameter tensors; adds
+            the ops and returns the last one's output.
+        inputs: As in check_op.
+        reference: Meaning of the whole; its forward gets inputs and parameters.
+        name: What errors call it.
+        attributes: Passed to the reference.
+        parameters: As in check_op, as are the arguments that follow.
+        batches: Batch sizes.
+        isas: Instruction sets.
+        threads: Numbers of threads.
+        coordinates: Places compared in each gradient.
+        algorithm: Convolution algorithm to force.
+        exact: As in check_op.
+        seed: Of what is drawn.
+    """
+    batches = [batch for batch in batches if batch <= len(inputs[0])]
+    if not batches:
+        raise ValueError(f"check_op: `inputs` hold fewer images than any of {batches}")
+    case = _Case(
+        name=name,
+        build=build,
+        reference=reference,
+        attributes=attributes or {},
+        inputs=[narrow(a) for a in inputs],
+        parameters=[narrow(a) for a in parameters],
+        coordinates=coordinates,
+        rng=np.random.default_rng(seed),
+        algorithm=algorithm,
+        exact=exact,
+    )
+    _expect_forward(case)
+    if reference.differentiable:
+        _expect_gradients(case)
+    order = case.rng.permutation(len(inputs[0])).astype(np.int64)
+    for isa in _core.supported_isas() if isas is None else isas:
+        for batch in batches:
+            rows = np.ascontiguousarray(order[:batch])
+            _check_forward(case, isa, rows, threads)
+            if reference.differentiable:
+                _check_gradients(case, isa, rows, threads)
+
+
+def _expect_forward(case: _Case) -> None:
+    arrays, reference = case.wide(), case.reference
+    case.expected = case.evaluate(arrays)
+    if reference.exact or case.exact:
+        case.bound = np.zeros_like(case.expected)
+        return
+    terms: Array | int = reference.terms(arrays, case.attributes)
+    if reference.linear:
+        magnitude = case.evaluate([np.abs(a) for a in arrays])
+        terms = terms * case.evaluate([np.ones_like(a) for a in arrays])
+    elif reference.magnitude is not None:
+        magnitude = reference.magnitude(arrays, case.attributes)
+    else:
+        magnitude = np.abs(case.expected)
+    case.bound = gamma(terms) * magnitude + np.finfo(np.float32).tiny
+
+
+def _expect_gradients(case: _Case) -> None:
+    """Draws the cotangent and differentiates the reference along some coordinates.
+
+    A loss is weighted image by image. Any other output y, of n values an image, goes
+    through a mean squared error against the target y - c n / 2, so that the gradient at
+    y is the cotangent c. Where sums are exact, the loss's weight makes up for n / 2.
+    """
+    y = case.expected
+    c = case.rng.uniform(0.5, 1.5, y.shape) * case.rng.choice([-1, 1], y.shape)
+    c = np.rint(2 * c) if case.exact else c
+    case.half = 1.0 if case.exact else y[0].size / 2
+    if case.reference.loss:
+        case.guide = np.abs(c).astype(np.float32)
+        case.cotangent = case.guide.astype(np.float64)
+    else:
+        case.guide = (y - c * case.half).astype(np.float32)
+        case.cotangent = (y - case.guide) / case.half
+    arrays = case.wide()
+    images = range(len(case.inputs))
+    parameters = range(len(case.inputs), len(arrays))
+    for index in (*case.reference.differentiable, *parameters):
+        size = arrays[index].size // (len(y) if index in images else 1)
+        places = differences.choose_coordinates(size, case.coordinates, case.rng)
+        common = (case.evaluate, arrays, index, case.cotangent, places)
+        if case.reference.linear and index in images:
+            found = differences.linear_in_images(*common)
+        elif case.reference.linear:
+            found = differences.linear_in_parameter(*common)
+        elif index in images:
+            found = differences.central_in_images(*common, images=images)
+        else:
+            found = differences.central_in_parameter(*common)
+        slopes = case.reference.slopes
+        if index == 0 and slopes is not None:
+            magnitude = slopes(arrays, case.attributes, case.cotangent)
+            magnitude = magnitude.reshape(len(y), -1)[:, places]
+            terms = np.full_like(
+                magnitude, case.reference.terms(arrays, case.attributes)
+            )
+            found = replace(found, magnitude=magnitude, terms=terms)
+        case.derivatives[index] = found
+
+
+def _feeds(
+    case: _Case, arrays: Sequence[Array], rows: NDArray[np.int64]
+) -> list[Array]:
+    """The arrays with poison in every row that is not in `rows`."""
+    fed = []
+    for array in arrays:
+        poisoned = np.full_like(array, np.nan if array.dtype == np.float32 else 0)
+        poisoned[rows] = array[rows]
+        fed.append(poisoned)
+    return fed
+
+
+def _check_forward(
+    case: _Case, isa: str, rows: NDArray[np.int64], threads: Sequence[int]
+) -> None:
+    graph = _core.Graph(len(rows), False, isa)
+    tensors = add_inputs(graph, case.inputs, ())
+    weights = add_parameters(graph, case.parameters, False)
+    output = case.build(graph, tensors, weights)
+    shape = tuple(graph.shape(output))
+    where = f"{case.name} [{isa}, batch {len(rows)}]"
+    if shape != (len(rows), *case.expected.shape[1:]):
+        raise AssertionError(f"{where}: shape {shape}, expected {case.expected.shape}")
+    plan = graph.compile(outputs=[output], conv_algorithm=case.algorithm)
+    feeds = _feeds(case, case.inputs, rows)
+    size = int(np.prod(shape))
+    first = None
+    for count in (*threads, threads[0]):
+        memory = np.full(size + GUARD, np.nan, np.float32)
+        with with_threads(count):
+            plan.run(feeds, rows, [memory[:size].reshape(shape)])
+        if not np.isnan(memory[size:]).all():
+            raise AssertionError(f"{where}: wrote behind its output")
+        first = memory if first is None else first
+        _same_bits(first, memory, f"{where}: y with {threads[0]} and {count} threads")
+    got = np.asarray(first)[:size].reshape(shape)
+    _within(got, case.expected[rows], case.bound[rows], f"{where}: y")
+
+
+def _check_gradients(
+    case: _Case, isa: str, rows: NDArray[np.int64], threads: Sequence[int]
+) -> None:
+    """Gradients of everything, then without the inputs', then without the weights'."""
+    variants = [(True, True), (False, True), (True, False)]
+    for of_inputs, of_parameters in variants if case.parameters else [(True, False)]:
+        got = _gradients(case, isa, rows, threads, of_inputs, of_parameters)
+        names = [i for i in case.derivatives if i < len(case.inputs) and of_inputs]
+        if of_parameters:
+            names += [i for i in case.derivatives if i >= len(case.inputs)]
+        if len(names) != len(got):
+            raise AssertionError(
+                f"{case.name}: {len(got)} gradients, expected {len(names)}"
+            )
+        where = f"{case.name} [{isa}, batch {len(rows)}]"
+        for index, gradient in zip(names, got, strict=True):
+            _compare_gradient(case, index, gradient, rows, where)
+
+
+def _gradients(
+    case: _Case,
+    isa: str,
+    rows: NDArray[np.int64],
+    threads: Sequence[int],
+    of_inputs: bool,
+    of_parameters: bool,
+) -> list[Array]:
+    batch = len(rows)
+    graph = _core.Graph(batch, True, isa)
+    wanted = case.reference.differentiable if of_inputs else ()
+    tensors = add_inputs(graph, case.inputs, wanted)
+    weights = add_parameters(graph, case.parameters, of_parameters)
+    output = case.build(graph, tensors, weights)
+    guide = graph.input(case.guide.shape[1:], "float32")
+    if case.reference.loss:
+        loss = (output, guide, "sum_over_batch_size", float(batch))
+    else:
+        error = graph.add("mean_squared_error", [output, guide], {})
+        weight = batch * case.expected[0].size / (2 * case.half)
+        loss = (error, -1, "sum_over_batch_size", weight)
+    plan = graph.compile(losses=[loss], conv_algorithm=case.algorithm)
+    feeds = _feeds(case, [*case.inputs, case.guide], rows)
+    first: list[Array] = []
+    for count in (*threads, threads[0]):
+        with with_threads(count):
+            found = plan.gradients(feeds, rows)
+        first = first or found
+        for index, (a, b) in enumerate(zip(first, found, strict=True)):
+            where = f"{case.name} [{isa}, batch {batch}]: gradient {index}"
+            _same_bits(a, b, f"{where} with {threads[0]} and {count} threads")
+    return first
+
+
+def _compare_gradient(
+    case: _Case, index: int, gradient: Array, rows: NDArray[np.int64], where: str
+) -> None:
+    known = case.derivatives[index]
+    of_input = index < len(case.inputs)
+    got = gradient.reshape(len(rows) if of_input else 1, -1)[:, known.coordinates]
+    parts = [known.values[rows]]
+    if known.magnitude is not None and known.terms is not None:
+        parts += [known.magnitude[rows], known.terms[rows]]
+    if not of_input:
+        parts = [part.sum(axis=0, keepdims=True) for part in parts]
+    # The cotangent carries y's own error: 2 (y - target) / n.
+    drift = 0.0
+    if not case.reference.loss:
+        relative = case.bound[rows] / case.half / np.abs(case.cotangent[rows])
+        drift = float(relative.max())
+    if case.exact:
+        bound = np.zeros_like(parts[0])
+    elif len(parts) == 3:
+        bound = (gamma(parts[2]) + drift) * parts[1]
+    else:
+        # Normwise: where terms cancel is not known.
+        terms = case.reference.terms(case.wide(), case.attributes)
+        terms += 0 if of_input else len(rows) * case.expected[0].size
+        scale = np.abs(parts[0]).max()
+        bound = np.broadcast_to((gamma(terms) + drift) * scale, parts[0].shape)
+    kind = "d_input" if of_input else "d_parameter"
+    number = index if of_input else index - len(case.inputs)
+    noise = known.noise * (1 if of_input else len(rows))
+    _within(got, parts[0], bound + noise, f"{where}: {kind} {number}")
+
+
+def _same_bits(a: Array, b: Array, what: str) -> None:
+    if a.tobytes() != b.tobytes():
+        differing = int(np.count_nonzero(a.view(np.int32) != b.view(np.int32)))
+        raise AssertionError(f"{what}: {differing} of {a.size} values differ in bits")
+
+
+def _within(got: Array, expected: Array, bound: Array, what: str) -> None:
+    """Fails, naming the worst value, unless |got - expected| <= bound; NaN equals NaN."""
+    with np.errstate(invalid="ignore"):
+        error = np.abs(got - expected)
+    bad = ~(error <= bound) & ~(np.isnan(got) & np.isnan(expected)) & (got != expected)
+    if not bad.any():
+        return
+    excess = np.where(bad, np.nan_to_num(error / (bound + 1e-45), nan=np.inf), -1.0)
+    worst = np.unravel_index(int(excess.argmax()), got.shape)
+    raise AssertionError(
+        f"{what}: {int(bad.sum())} of {got.size} values are off; worst at "
+        f"{tuple(int(i) for i in worst)}: got {got[worst]}, expected {expected[worst]}, "
+        f"bound {bound[worst]:.3g}"
+    )

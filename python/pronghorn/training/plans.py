@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The core's plans: layers, losses, metrics and optimizer recorded in one graph.
+
+A plan belongs to a model, a batch size, shapes and a purpose. Plans are kept with the
+model; the least recently used ones go, as each owns the memory of its activations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pronghorn._native import core as _core
+from pronghorn.layers.lowering import GraphBuilder
+
+if TYPE_CHECKING:
+    from pronghorn.layers.layer import Layer
+    from pronghorn.training.samples import Samples
+    from pronghorn.training.trainer import Trainer
+
+Array = NDArray[Any]
+T = TypeVar("T")
+
+# Full and last batch of training, validation and prediction, and two to spare.
+_KEPT_PLANS = 8
+
+
+class PlanCache:
+    """The plans used last.
+
+    Safe to use from several threads: at worst one builds a plan that another is
+    building too.
+    """
+
+    def __init__(self) -> None:
+        self._plans: dict[Hashable, Any] = {}
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        """The plan of that key, made now if need be."""
+        plan: T = self._plans.pop(key, None) or make()
+        self._plans[key] = plan
+        while len(self._plans) > _KEPT_PLANS:
+            self._plans.pop(next(iter(self._plans)), None)
+        return plan
+
+    def clear(self) -> None:
+        """Forgets all plans."""
+        self._plans.clear()
+
+
+class ForwardPlan:
+    """A plan that computes a layer's or model's outputs, and their shapes."""
+
+    def __init__(
+        self, layer: Layer, feeds: Sequence[Array], batch: int, training: bool
+    ) -> None:
+        graph = GraphBuilder(batch, training)
+        inputs = [graph.input(feed.shape[1:], str(feed.dtype)) for feed in feeds]
+        outputs = graph.lower(layer, inputs)
+        self.shapes = [graph.shape(tensor) for tensor in outputs]
+        self.plan = graph.core.compile(outputs=outputs)
+
+
+def forward_plan(
+    layer: Layer, feeds: Sequence[Array], batch: int, training: bool = False
+) -> ForwardPlan:
+    """A plan that computes a built layer's or model's outputs."""
+
+    def make() -> ForwardPlan:
+        return ForwardPlan(layer, feeds, batch, training)
+
+    signature = tuple((feed.shape[1:], feed.dtype.char) for feed in feeds)
+    return layer.plans.get(("forward", training, batch, signature), make)
+
+
+def forward(
+    layer: Layer, feeds: Sequence[Array], training: bool
+) -> list[NDArray[np.float32]]:
+    """A built layer's outputs for arrays, as one batch."""
+    rows = len(feeds[0])
+    found = forward_plan(layer, feeds, max(rows, 1), training)
+    outputs = [np.empty((rows, *shape[1:]), np.float32) for shape in found.shapes]
+    if rows:
+        found.plan.run(feeds, np.arange(rows), outputs)
+    return outputs
+
+
+def step_plan(
+    model: Trainer, samples: Samples, batch: int, training: bool
+) -> _core.Plan:
+    """A plan of training steps or, without `training`, of evaluation."""
+    trainable = tuple(id(w) for w in model.trainable_weights) if training else ()
+
+    def make() -> _core.Plan:
+        return _make_step_plan(model, samples, batch, trainable if training else None)
+
+    key = ("step", training, batch, trainable, samples.signature)
+    return model.plans.get(key, make)
+
+
+def _make_step_plan(
+    model: Trainer, samples: Samples, batch: int, trainable: Sequence[int] | None
+) -> _core.Plan:
+    optimizer = None if trainable is None else model.optimizer
+    graph = GraphBuilder(batch, trainable is not None, trainable or (), optimizer)
+    inputs = [graph.input(x.shape[1:], str(x.dtype)) for x in samples.inputs]
+    predictions = graph.lower(model, inputs)
+    # Feeds are numbered in the order of these calls: that of Samples.feeds.
+    truths = [
+        {kind: graph.input(y.shape[1:], str(y.dtype)) for kind, y in truth.items()}
+        for truth in samples.truths
+    ]
+    weights = [-1 if w is None else graph.input((), "float32") for w in samples.weights]
+    losses, plain, weighted = [], [], []
+    for objective, prediction, truth, weight in zip(
+        samples.objectives, predictions, truths, weights, strict=True
+    ):
+        loss = objective.loss
+        if loss is not None:
+            tensor = loss.lower(graph, prediction, truth[loss.target])
+            reduction = (
+                "sum_over_batch_size" if loss.reduction == "mean" else loss.reduction
+            )
+            losses.append((tensor, weight, str(reduction), objective.loss_weight))
+        for metric in objective.metrics:
+            plain.append((metric.lower(graph, prediction, truth[metric.target]), -1))
+        for metric in objective.weighted_metrics:
+            tensor = metric.lower(graph, prediction, truth[metric.target])
+            weighted.append((tensor, weight))
+    return graph.core.compile(
+        losses=losses,
+        metrics=plain + weighted,
+        optimizer=None if optimizer is None else optimizer.rule(),
+    )

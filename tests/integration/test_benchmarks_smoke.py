@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The benchmarks' own parts: the NumPy baseline against finite differences in
+float64, the counts of FLOP, the statistics, and a run of all engines that are here.
+"""
+
+import json
+import math
+import sys
+
+import numpy as np
+import pytest
+
+from benchmarks import compare, harness, networks, ops, peers, train, worker
+from benchmarks.numpy_baseline import Model
+
+SMALL = [("odd_strides", 3), ("odd_pools", 4), ("lenet5", 1)]
+
+
+def float64_problem(name, batch):
+    network = networks.NETWORKS[name]
+    x, y = network.data(batch)
+    weights = [weight.astype(np.float64) for weight in network.weights()]
+    return network, weights, x.astype(np.float64), y
+
+
+@pytest.mark.parametrize(("name", "batch"), SMALL)
+def test_numpy_baseline_gradients_are_the_losses_slope(name, batch):
+    network, weights, x, y = float64_problem(name, batch)
+    model = Model(network, weights)
+    model.loss(x, y, backward=True)
+    gradients = [gradient.copy() for gradient in model.gradients()]
+    assert [g.shape for g in gradients] == [w.shape for w in weights]
+    rng = np.random.default_rng(5)
+    step = 1e-6
+    for weight, gradient in zip(model.weights(), gradients, strict=True):
+        for index in rng.choice(weight.size, min(weight.size, 8), replace=False):
+            kept = weight.flat[index]
+            weight.flat[index] = kept + step
+            above = model.loss(x, y)
+            weight.flat[index] = kept - step
+            below = model.loss(x, y)
+            weight.flat[index] = kept
+            slope = (above - below) / (2 * step)
+            assert gradient.flat[index] == pytest.approx(slope, rel=1e-4, abs=1e-8)
+
+
+def test_numpy_baseline_step_is_sgd_with_momentum():
+    network, weights, x, y = float64_problem("odd_pools", 3)
+    model, probe = Model(network, weights), Model(network, weights)
+    velocities = [np.zeros_like(weight) for weight in weights]
+    for _ in range(3):
+        probe.loss(x, y, backward=True)
+        steps = zip(probe.weights(), probe.gradients(), velocities, strict=True)
+        for weight, gradient, velocity in steps:
+            velocity[...] = 0.9 * velocity - 0.1 * gradient
+            np.add(weight, velocity, out=weight)
+        model.train_step(x, y, 0.1, 0.9)
+    for ours, expected in zip(model.weights(), probe.weights(), strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-12)
+
+
+def test_numpy_baseline_learns_a_batch_by_heart():
+    network = networks.NETWORKS["lenet5"]
+    x, y = network.data(16)
+    model = Model(network, network.weights())
+    losses = [model.train_step(x, y, 0.02, 0.9) for _ in range(60)]
+    assert losses[0] > 1.5
+    assert losses[-1] < 0.05
+
+
+def test_lenet5_is_the_lecture_slides_network():
+    network = networks.NETWORKS["lenet5"]
+    sizes = [weight.size for weight in network.weights()]
+    pairs = [sum(sizes[start : start + 2]) for start in range(0, 10, 2)]
+    assert pairs == [60, 880, 69240, 10164, 850]
+
+
+def test_step_flops_counts_all_but_the_first_dx():
+    first, second = 2 * 30 * 30 * 9 * 6, 2 * 13 * 13 * 9 * 6 * 16
+    dense = 2 * (576 * 120 + 120 * 84 + 84 * 10)
+    lenet5 = networks.NETWORKS["lenet5"]
+    assert lenet5.step_flops() == 2 * first + 3 * (second + dense)
+
+
+def test_data_of_fewer_samples_is_a_prefix():
+    network = networks.NETWORKS["odd_pools"]
+    for short, long in zip(network.data(5), network.data(9), strict=True):
+        np.testing.assert_array_equal(short, long[:5])
+
+
+@pytest.mark.parametrize("text", ["lenet5", "lenet5:0", "lenet5:x", "nobody:3"])
+def test_parse_refuses_what_is_no_network_and_batch(text):
+    with pytest.raises(ValueError, match="expected NETWORK:BATCH"):
+        networks.parse(text)
+
+
+def test_sample_calls_at_least_as_often_as_asked():
+    calls = []
+    times = harness.sample(lambda: calls.append(1), 0.0, 3)
+    assert len(times) == len(calls) == 3
+    assert min(times) >= 0
+
+
+def test_spread_is_the_distance_of_the_quartiles():
+    assert harness.spread([4.0]) == 0
+    assert harness.spread([1.0, 2.0, 4.0, 6.0, 7.0]) == pytest.approx(1.0)
+
+
+def test_row_is_wrong_beyond_the_tolerance_and_for_nan():
+    def row(loss):
+        return train.Row("lenet5:1", "numpy", "", loss, 2.0)
+
+    assert row(2.0019).right
+    assert not row(2.0021).right
+    assert not row(math.nan).right
+
+
+def test_worker_says_why_an_engine_is_absent():
+    with pytest.raises(worker.WorkerError, match="unknown engine 'nobody'"):
+        worker.Worker(sys.executable, "nobody", "mlp:2", 1, 4)
+
+
+def test_compare_gives_the_ratio_of_the_medians(tmp_path, capsys):
+    paths = []
+    for scale in (2.0, 1.0):
+        times = [scale * time for time in (0.9, 1.0, 1.5)]
+        rows = [{"name": "mlp:2", "engine": "numpy", "milliseconds": times}]
+        paths.append(tmp_path / f"{scale}.json")
+        paths[-1].write_text(json.dumps({"rows": rows}))
+    assert compare.main([str(path) for path in paths]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[2:5] == ["2", "1", "2.000"]
+
+
+def test_train_smoke_gives_right_answers(tmp_path):
+    path = tmp_path / "run.json"
+    assert train.main(["--smoke", "--json", str(path)]) == 0
+    rows = json.loads(path.read_text())["rows"]
+    assert {row["engine"] for row in rows} == {peers.OURS, "numpy"}
+    assert {row["name"] for row in rows} == set(train.SMOKE_NETWORKS)
+    assert all(min(row["milliseconds"]) > 0 for row in rows)
+
+
+def test_ops_prints_every_layer_that_computes(capsys):
+    assert ops.main(["lenet5:2"]) == 0
+    layers = {line.split()[0] for line in capsys.readouterr().out.splitlines()[2:]}
+    assert layers == {
+        "conv2d/lenet5:2/0",
+        "average_pool2d/lenet5:2/1",
+        "conv2d/lenet5:2/2",
+        "average_pool2d/lenet5:2/3",
+        "dense/lenet5:2/5",
+        "dense/lenet5:2/6",
+        "dense/lenet5:2/7",
+    }

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Initializers: Keras's formulas, as limits and moments of many values."""
+
+import math
+
+import numpy as np
+import pytest
+
+from pronghorn import initializers, utils
+
+SHAPE = (3, 5, 40, 60)  # a kernel: fan in 600, fan out 900
+FANS = {"glorot": 2 / 1500, "he": 2 / 600, "lecun": 1 / 600}
+
+
+@pytest.mark.parametrize("family", FANS)
+def test_uniform_fills_its_limits(family):
+    values = initializers.get(f"{family}_uniform")(SHAPE)
+    limit = math.sqrt(3 * FANS[family])
+    assert values.dtype == np.float32
+    assert values.shape == SHAPE
+    assert 0.999 * limit < values.max() <= limit
+    assert -limit <= values.min() < -0.999 * limit
+    assert abs(values.mean()) < 0.01 * limit
+
+
+@pytest.mark.parametrize("family", FANS)
+def test_normal_has_its_deviation_and_is_cut_off(family):
+    values = initializers.get(f"{family}_normal")(SHAPE)
+    stddev = math.sqrt(FANS[family])
+    assert abs(values.std() / stddev - 1) < 0.01
+    assert abs(values).max() <= 2 * stddev / 0.87962566103423978 * 1.000001
+
+
+def test_dense_kernels_and_vectors():
+    values = initializers.HeUniform(seed=1)((50, 3000))
+    assert abs(abs(values).max() / math.sqrt(6 / 50) - 1) < 0.001
+    values = initializers.HeUniform(seed=1)((50,))
+    assert abs(values).max() <= math.sqrt(6 / 50)
+
+
+def test_plain_distributions():
+    assert abs(initializers.RandomNormal(1.0, 0.5)((9999,)).std() - 0.5) < 0.02
+    uniform = initializers.RandomUniform(2.0, 3.0)((9999,))
+    assert 2 <= uniform.min() < 2.01 < 2.99 < uniform.max() <= 3
+    cut = initializers.TruncatedNormal(1.0, 0.1)((9999,))
+    assert abs(cut - 1).max() <= 0.2000001
+    assert abs(cut.std() - 0.088) < 0.004
+    assert (initializers.Constant(2.5)((3, 2)) == 2.5).all()
+    assert (initializers.get("ones")((2,)) == 1).all()
+    assert (initializers.get("zeros")((2,)) == 0).all()
+    normal = initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")(SHAPE)
+    assert abs(normal.std() / math.sqrt(2 / 900) - 1) < 0.01
+
+
+def test_seeds():
+    make = initializers.GlorotUniform
+    np.testing.assert_array_equal(make(seed=5)((4, 4)), make(seed=5)((4, 4)))
+    assert (make(seed=5)((4, 4)) != make(seed=6)((4, 4))).any()
+    assert (make()((4, 4)) != make()((4, 4))).any()
+    one = make()
+    np.testing.assert_array_equal(one((4, 4)), one((4, 4)))  # as in Keras
+    utils.set_random_seed(3)
+    first = make()((4, 4))
+    utils.set_random_seed(3)
+    np.testing.assert_array_equal(make()((4, 4)), first)
+
+
+@pytest.mark.parametrize("name", ["GlorotUniform", "HeNormal", "VarianceScaling"])
+def test_config_round_trip(name):
+    initializer = initializers.get({"class_name": name, "config": {"seed": 4}})
+    copy = initializers.get(initializers.serialize(initializer))
+    np.testing.assert_array_equal(copy((3, 4)), initializer((3, 4)))
+
+
+def test_any_callable_will_do():
+    from pronghorn import layers  # noqa: PLC0415
+
+    layer = layers.Dense(2, kernel_initializer=lambda shape: np.full(shape, 3))
+    np.testing.assert_array_equal(layer([[1.0, 1.0]]), [[6.0, 6.0]])

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ops in a row: what the planner fuses, runs in lanes and carries depth first.
+
+The bound of a chain is the bound of its sums, carried through by absolute values: pools
+and activations do not stretch an error.
+"""
+
+import numpy as np
+import pytest
+
+from pronghorn.testing import REFERENCES, Reference, arrays, check_graph
+
+CONV_5X5 = ("conv2d", {})
+SAME = ("conv2d", {"padding": "same"})
+RELU, TANH, SIGMOID = (("activation", {"kind": k}) for k in ("relu", "tanh", "sigmoid"))
+MAX_POOL = ("max_pool2d", {"pool_size": [2, 2]})
+MAX_POOL_3_2 = (
+    "max_pool2d",
+    {"pool_size": [3, 3], "strides": [2, 2], "padding": "same"},
+)
+AVERAGE_POOL = ("average_pool2d", {"pool_size": [2, 2]})
+GLOBAL = ("global_average_pool2d", {})
+FLATTEN = ("flatten", {})
+DENSE = ("dense", {})
+SOFTMAX = ("softmax", {})
+
+# shape of an image, ops, shapes of their weights (a bias follows each but the first)
+CHAINS = {
+    "conv relu": ((7, 6, 3), [SAME, RELU], [(3, 3, 3, 8)]),
+    "conv tanh": ((7, 6, 3), [SAME, TANH], [(3, 3, 3, 8)]),
+    "conv relu, wide": ((5, 5, 32), [SAME, RELU], [(3, 3, 32, 40)]),
+    "conv relu pool": ((8, 9, 1), [CONV_5X5, RELU, MAX_POOL], [(5, 5, 1, 6)]),
+    "conv pool relu": ((9, 9, 3), [SAME, MAX_POOL_3_2, RELU], [(5, 5, 3, 32)]),
+    "conv conv": ((9, 8, 1), [SAME, CONV_5X5], [(3, 3, 1, 6), (5, 5, 6, 16)]),
+    "lanes to rows": (
+        (9, 8, 3), [SAME, RELU, SAME, GLOBAL], [(3, 3, 3, 16), (3, 3, 16, 48)]),
+    "pool first": ((8, 8, 2), [MAX_POOL, SAME, TANH], [(3, 3, 2, 5)]),
+    "activation first": ((4, 5, 6), [TANH, FLATTEN, DENSE], [(120, 7)]),
+    "dense relu": ((30,), [DENSE, RELU], [(30, 20)]),
+    "dense relu dense": ((30,), [DENSE, RELU, DENSE, SIGMOID], [(30, 20), (20, 5)]),
+    "dense on pixels": ((4, 5, 6), [DENSE, RELU, MAX_POOL], [(6, 9)]),
+    "relu twice": ((4, 5, 6), [SAME, RELU, RELU], [(3, 3, 6, 6)]),
+    "only softmax behind conv": ((4, 5, 3), [SAME, SOFTMAX], [(3, 3, 3, 7)]),
+    "LeNet with averages": (
+        (16, 16, 1),
+        [CONV_5X5, TANH, AVERAGE_POOL, CONV_5X5, TANH, AVERAGE_POOL, FLATTEN, DENSE,
+         TANH, DENSE, SOFTMAX],
+        [(5, 5, 1, 6), (3, 3, 6, 16), (64, 20), (20, 10)]),
+    "LeNet with maxima": (
+        (14, 14, 3),
+        [SAME, RELU, MAX_POOL, CONV_5X5, RELU, MAX_POOL, FLATTEN, DENSE, RELU, DENSE],
+        [(3, 3, 3, 6), (4, 4, 6, 16), (64, 20), (20, 10)]),
+    "all convolutions": (
+        (9, 9, 3),
+        [SAME, RELU, ("conv2d", {"strides": [2, 2]}), RELU, ("conv2d", {}), GLOBAL,
+         SOFTMAX],
+        [(3, 3, 3, 20), (3, 3, 20, 24), (1, 1, 24, 10)]),
+}  # fmt: skip
+
+
+def weights_of(shapes):
+    """Kernels that keep the size of what passes through, and biases."""
+    weights = []
+    for i, shape in enumerate(shapes):
+        fan_in = int(np.prod(shape[:-1]))
+        weights.append(arrays.normal(10 + i, *shape) / np.float32(fan_in**0.5))
+        weights.append(arrays.normal(20 + i, shape[-1]))
+    return weights
+
+
+def takes_weights(op):
+    return op in {"conv2d", "dense"}
+
+
+def build(ops):
+    def record(graph, inputs, parameters):
+        x, rest = inputs[0], list(parameters)
+        for op, attributes in ops:
+            own = [rest.pop(0), rest.pop(0)] if takes_weights(op) else []
+            x = graph.add(op, [x, *own], attributes)
+        return x
+
+    return record
+
+
+def forward(ops, stretch=False):
+    """The chain in NumPy; with `stretch`, of absolute values and no activations."""
+
+    def run(inputs, attributes):
+        del attributes
+        x, rest = inputs[0], list(inputs[1:])
+        for op, op_attributes in ops:
+            own = [rest.pop(0), rest.pop(0)] if takes_weights(op) else []
+            if stretch and op == "softmax":
+                x = np.broadcast_to(x.max(axis=-1, keepdims=True), x.shape)
+            elif not (stretch and op == "activation"):
+                x = REFERENCES[op].forward([x, *own], op_attributes)
+        return x
+
+    if not stretch:
+        return run
+    return lambda inputs, attributes: run([np.abs(a) for a in inputs], attributes)
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_chains(name):
+    shape, ops, weights = CHAINS[name]
+    terms = sum(int(np.prod(w[:-1])) + 8 for w in weights)
+    reference = Reference(
+        forward(ops), magnitude=forward(ops, stretch=True), terms=lambda i, a: terms
+    )
+    check_graph(
+        build(ops),
+        [arrays.spread(1, 33, *shape, scale=2)],
+        reference,
+        name=name,
+        parameters=weights_of(weights),
+        coordinates=40,
+    )
+
+
+@pytest.mark.parametrize("sparse", [True, False])
+@pytest.mark.parametrize("kind", ["softmax", "logits"])
+@pytest.mark.parametrize("name", ["LeNet with averages", "all convolutions", "dense"])
+def test_crossentropy_of_a_network(name, kind, sparse):
+    """Softmax and cross-entropy in one; the labels are an input."""
+    if name == "dense":
+        shape, ops, weights = (12,), [DENSE, SOFTMAX], [(12, 10)]
+    else:
+        shape, ops, weights = CHAINS[name]
+    ops = ops if kind == "softmax" else ops[:-1]
+    loss = "sparse_categorical_crossentropy" if sparse else "categorical_crossentropy"
+    loss_attributes = {"from_logits": kind == "logits"}
+
+    def record(graph, inputs, parameters):
+        y_pred = build(ops)(graph, inputs, parameters)
+        return graph.add(loss, [y_pred, inputs[1]], loss_attributes)
+
+    def run(inputs, attributes):
+        y_pred = forward(ops)([inputs[0], *inputs[2:]], attributes)
+        return REFERENCES[loss].forward([y_pred, inputs[1]], loss_attributes)
+
+    def magnitude(inputs, attributes):
+        logits = forward(ops, stretch=True)([inputs[0], *inputs[2:]], attributes)
+        return 1 + 2 * logits.max(axis=-1)
+
+    terms = sum(int(np.prod(w[:-1])) + 8 for w in weights)
+    labels = arrays.labels(2, 10, 33) if sparse else arrays.one_hot(2, 33, 10)
+    check_graph(
+        record,
+        [arrays.spread(1, 33, *shape, scale=2), labels],
+        Reference(run, loss=True, magnitude=magnitude, terms=lambda i, a: terms),
+        name=f"{name} {kind} {loss}",
+        parameters=weights_of(weights),
+        coordinates=40,
+    )
+
+
+def test_weights_used_twice():
+    """A shared layer's gradient is the sum over its uses."""
+
+    def record(graph, inputs, parameters):
+        x = graph.add("dense", [inputs[0], *parameters], {})
+        x = graph.add("activation", [x], {"kind": "tanh"})
+        return graph.add("dense", [x, *parameters], {})
+
+    def run(inputs, attributes):
+        x, w, b = inputs
+        return np.tanh(x @ w + b) @ w + b
+
+    def stretched(inputs, attributes):
+        x, w, b = (np.abs(a) for a in inputs)
+        return (x @ w + b) @ w + b
+
+    check_graph(
+        record,
+        [arrays.normal(1, 33, 9)],
+        Reference(run, magnitude=stretched, terms=lambda i, a: 20),
+        name="shared dense",
+        parameters=[arrays.normal(2, 9, 9), arrays.normal(3, 9)],
+    )

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""conv2d: every algorithm, every argument, odd sizes, and sums that must be exact."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pronghorn.testing import arrays, check_op
+
+IMAGES = 33
+ALGORITHMS = ["auto", "lanes", "direct", "im2col"]
+
+# (in_h, in_w, in_c), (kernel_h, kernel_w, out_c), bias, attributes
+CASES = {
+    "lenet first": ((12, 13, 1), (5, 5, 6), True, {}),
+    "lenet first same": ((9, 8, 1), (5, 5, 6), True, {"padding": "same"}),
+    "lenet second": ((8, 9, 6), (5, 5, 16), True, {}),
+    "rgb": ((9, 9, 3), (3, 3, 20), True, {"padding": "same"}),
+    "caffe": ((7, 6, 20), (5, 5, 50), True, {}),
+    "wide": ((6, 5, 32), (3, 3, 33), False, {"padding": "same"}),
+    "wider": ((4, 4, 64), (3, 3, 64), True, {"padding": "same"}),
+    "1x1": ((5, 7, 19), (1, 1, 21), True, {}),
+    "1x1 strided": ((5, 7, 16), (1, 1, 32), False, {"strides": [2, 2]}),
+    "strided": ((11, 10, 5), (3, 2, 7), True, {"strides": [2, 3]}),
+    "strided same": ((11, 10, 3), (3, 4, 7), True, {"strides": [3, 2], "padding": "same"}),
+    "stride skips cells": ((9, 9, 2), (1, 2, 3), True, {"strides": [4, 3]}),
+    "explicit padding": ((6, 7, 4), (3, 3, 5), True, {"padding": [2, 0, 1, 3]}),
+    "padding beyond kernel": ((3, 3, 2), (2, 2, 3), True, {"padding": [3, 2, 4, 1]}),
+    "dilated": ((12, 11, 3), (3, 2, 4), True, {"dilation": [2, 3]}),
+    "dilated same": ((9, 10, 8), (3, 3, 8), True, {"dilation": [2, 2], "padding": "same"}),
+    "groups": ((6, 6, 6), (3, 3, 9), True, {"groups": 3}),
+    "depthwise": ((6, 6, 5), (3, 3, 5), True, {"groups": 5, "padding": "same"}),
+    "one cell": ((1, 1, 1), (1, 1, 1), True, {}),
+    "whole image": ((4, 5, 3), (4, 5, 8), True, {}),
+    "kernel larger, same": ((2, 3, 2), (5, 5, 3), True, {"padding": "same"}),
+    "one row": ((1, 40, 2), (1, 3, 4), True, {}),
+    "tall": ((40, 1, 3), (5, 1, 2), False, {"padding": "same"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("case", CASES)
+def test_cases(case, algorithm):
+    x, kernel, bias, attributes = CASES[case]
+    groups = attributes.get("groups", 1)
+    weights = [arrays.normal(2, *kernel[:2], x[2] // groups, kernel[2])]
+    if bias:
+        weights.append(arrays.normal(3, kernel[2]))
+    check_op(
+        "conv2d",
+        [arrays.normal(1, IMAGES, *x)],
+        attributes,
+        parameters=weights,
+        algorithm=algorithm,
+    )
+
+
+def extents(most):
+    return st.integers(1, most)
+
+
+@st.composite
+def problems(draw, in_extent=extents(9), groups=extents(3)):
+    """Any convolution that has an output."""
+    groups = draw(groups)
+    kernel = [draw(extents(4)), draw(extents(4))]
+    dilation = [draw(extents(3)), draw(extents(3))]
+    reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
+    padding = draw(
+        st.sampled_from(["valid", "same"]) | st.lists(st.integers(0, 2), min_size=4, max_size=4)
+    )  # fmt: skip
+    edge = [0, 0] if isinstance(padding, str) else [sum(padding[:2]), sum(padding[2:])]
+    least = (
+        [1, 1]
+        if padding == "same"
+        else [r - e for r, e in zip(reach, edge, strict=True)]
+    )
+    size = [max(1, low) + draw(in_extent) - 1 for low in least]
+    attributes = {
+        "strides": [draw(extents(3)), draw(extents(3))],
+        "dilation": dilation,
+        "padding": padding,
+        "groups": groups,
+    }
+    in_c, out_c = groups * draw(extents(9)), groups * draw(extents(18))
+    return (*size, in_c), (*kernel, in_c // groups, out_c), attributes
+
+
+@given(
+    problem=problems(),
+    bias=st.booleans(),
+    batch=st.sampled_from([1, 2, 5, 8, 16, 19]),
+    algorithm=st.sampled_from(ALGORITHMS),
+    seed=st.integers(0, 1000),
+)
+def test_drawn(problem, bias, batch, algorithm, seed):
+    x, kernel, attributes = problem
+    weights = [arrays.normal(seed + 1, *kernel)]
+    if bias:
+        weights.append(arrays.normal(seed + 2, kernel[-1]))
+    check_op(
+        "conv2d",
+        [arrays.normal(seed, batch, *x)],
+        attributes,
+        parameters=weights,
+        batches=[batch],
+        coordinates=60,
+        algorithm=algorithm,
+    )
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@given(problem=problems(), batch=st.sampled_from([1, 4, 17]), seed=st.integers(0, 99))
+def test_whole_numbers_are_exact(problem, batch, algorithm, seed):
+    x, kernel, attributes = problem
+    check_op(
+        "conv2d",
+        [arrays.integers(seed, batch, *x)],
+        attributes,
+        parameters=[
+            arrays.integers(seed + 1, *kernel),
+            arrays.integers(seed + 2, kernel[-1]),
+        ],
+        batches=[batch],
+        coordinates=60,
+        algorithm=algorithm,
+        exact=True,
+    )

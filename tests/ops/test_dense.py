@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""dense: streams, products and lanes; any rank; sums that must be exact."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pronghorn.testing import arrays, check_op
+
+# shape of an image, units, bias
+CASES = {
+    "lenet": ((120,), 84, True),
+    "head": ((84,), 10, True),
+    "one unit": ((7,), 1, True),
+    "one input": ((1,), 9, True),
+    "no bias": ((33,), 17, False),
+    "large": ((400,), 301, True),
+    "larger than L2": ((700,), 500, True),
+    "matrix": ((5, 13), 6, True),
+    "image": ((3, 4, 8), 5, False),
+    "rank 5": ((2, 2, 3, 7), 4, True),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_cases(case):
+    shape, units, bias = CASES[case]
+    weights = [arrays.normal(2, shape[-1], units)]
+    if bias:
+        weights.append(arrays.normal(3, units))
+    check_op("dense", [arrays.normal(1, 33, *shape)], parameters=weights)
+
+
+# Few rows go through streaming kernels: every count of them, and beyond.
+@pytest.mark.parametrize("batch", [*range(1, 11), 15, 31, 32, 64])
+def test_batches(batch):
+    check_op(
+        "dense",
+        [arrays.normal(1, batch, 37)],
+        parameters=[arrays.normal(2, 37, 19), arrays.normal(3, 19)],
+        batches=[batch],
+    )
+
+
+shapes = st.tuples(
+    st.lists(st.integers(1, 5), max_size=2), st.integers(1, 70), st.integers(1, 70)
+)
+
+
+@given(
+    shape=shapes,
+    bias=st.booleans(),
+    batch=st.integers(1, 40),
+    exact=st.booleans(),
+    seed=st.integers(0, 1000),
+)
+def test_drawn(shape, bias, batch, exact, seed):
+    middle, inputs, units = shape
+    fill = arrays.integers if exact else arrays.normal
+    weights = [fill(seed + 1, inputs, units)]
+    if bias:
+        weights.append(fill(seed + 2, units))
+    check_op(
+        "dense",
+        [fill(seed, batch, *middle, inputs)],
+        parameters=weights,
+        batches=[batch],
+        coordinates=100,
+        exact=exact,
+    )

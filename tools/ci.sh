@@ -1,0 +1,145 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The stages of continuous integration. .ci/run runs all of them, the GitHub workflows some in each job:
+#   bash tools/ci.sh STAGE...
+# Environments and builds lie in $PRONGHORN_CI_DIR: `user` is a virtual environment where nothing but
+# `pip install ".[test]"` happens, `tools` has what developers use.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+PYTHON=${PYTHON:-python3}
+DIR=${PRONGHORN_CI_DIR:-build/ci}
+mkdir -p "$DIR"
+DIR=$(cd "$DIR" && pwd)
+USER_PYTHON=$DIR/user/bin/python
+MAX_INSTALL_SECONDS=180
+MAX_INSTALL_MEGABYTES=100
+
+new_environment() { # name: from nothing
+    rm -rf "${DIR:?}/$1"
+    "$PYTHON" -m venv "$DIR/$1"
+}
+
+tools_environment() { # made once; its commands come first in PATH
+    if [ ! -x "$DIR/tools/bin/pre-commit" ]; then
+        new_environment tools
+        "$DIR/tools/bin/pip" install --quiet \
+            "cmake>=3.24" "ninja>=1.11" "pre-commit>=4" "pybind11>=3" "pybind11-stubgen>=2.5" \
+            "ruff~=0.17.0" "scipy-openblas32>=0.3.29"
+    fi
+    PATH=$DIR/tools/bin:$PATH
+}
+
+site_packages() { # environment
+    "$DIR/$1/bin/python" -c 'import sysconfig; print(sysconfig.get_path("platlib"))'
+}
+
+configure_and_build() { # preset, further arguments of cmake
+    local preset=$1
+    shift
+    tools_environment
+    cmake --preset "$preset" -B "$DIR/$preset" -DPython_EXECUTABLE="$DIR/tools/bin/python" "$@"
+    cmake --build "$DIR/$preset" --parallel "$(nproc)"
+}
+
+stage_lint() {
+    tools_environment
+    pre-commit run --all-files --show-diff-on-failure
+    python tools/check_architecture.py --sizes
+}
+
+stage_apt() { # what a person would apt
+    local missing=()
+    [ -e /usr/include/doctest/doctest.h ] || missing+=(doctest-dev)
+    command -v clang-tidy >/dev/null || missing+=(clang-tidy)
+    command -v g++ >/dev/null || missing+=(g++)
+    [ ${#missing[@]} -gt 0 ] || return 0
+    local sudo=()
+    [ "$(id -u)" = 0 ] || sudo=(sudo)
+    "${sudo[@]}" apt-get update -qq
+    "${sudo[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}"
+}
+
+stage_install() { # the README's command, timed and weighed
+    new_environment user
+    local start=$SECONDS
+    "$DIR/user/bin/pip" install ".[test]"
+    local seconds=$((SECONDS - start)) megabytes
+    megabytes=$(du -sm "$(site_packages user)/pronghorn" | cut -f1)
+    echo "installed in $seconds s (at most $MAX_INSTALL_SECONDS), $megabytes MB (at most $MAX_INSTALL_MEGABYTES)"
+    [ "$seconds" -le "$MAX_INSTALL_SECONDS" ] && [ "$megabytes" -le "$MAX_INSTALL_MEGABYTES" ]
+    "$DIR/user/bin/pronghorn" info
+}
+
+stage_pytest() { # the README's command
+    "$DIR/user/bin/pytest"
+}
+
+stage_isas() { # the other instruction sets; the widest is what stage_pytest ran on
+    local supported isa
+    supported=$("$USER_PYTHON" -c \
+        'from pronghorn._native import core; print(*core.supported_isas())')
+    for isa in avx512 avx2 baseline; do
+        case " $supported " in
+            " $isa "*) echo "$isa: what pytest has run on" ;;
+            *" $isa "*) PRONGHORN_ISA=$isa "$DIR/user/bin/pytest" -q -m "not isa" ;;
+            *) echo "$isa: not possible on this CPU" ;;
+        esac
+    done
+}
+
+stage_stub() { # the committed _core.pyi is what the extension says
+    tools_environment
+    PYTHONPATH=$(site_packages user) python tools/stub.py --check
+}
+
+stage_doctests() {
+    "$DIR/user/bin/pytest" -q --doctest-modules --pyargs pronghorn
+}
+
+stage_cpp() { # warnings are errors here
+    configure_and_build dev -DPRONGHORN_WERROR=ON
+    "$DIR/dev/pronghorn_tests"
+}
+
+stage_packaging() { # on the objects of the developers' build as well
+    PRONGHORN_BUILD_DIR=$DIR/dev "$DIR/user/bin/pytest" -q tests/packaging
+}
+
+stage_parity() { # against Keras on JAX
+    new_environment parity
+    "$DIR/parity/bin/pip" install --quiet ".[parity]"
+    if "$DIR/parity/bin/pip" list | grep -i '^torch'; then
+        echo "the extra [parity] pulls in torch"
+        return 1
+    fi
+    KERAS_BACKEND=jax "$DIR/parity/bin/pytest" -q tests/parity
+}
+
+stage_asan() { # C++ tests and op tests; libstdc++ is preloaded so that exceptions are seen
+    configure_and_build asan
+    export ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1
+    "$DIR/asan/pronghorn_tests"
+    rm -rf "$DIR/asan/python"
+    cp -r python "$DIR/asan/python"
+    rm -f "$DIR"/asan/python/pronghorn/_core*.so
+    cp "$DIR"/asan/_core*.so "$DIR/asan/python/pronghorn/"
+    LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libstdc++.so.6)" \
+        PYTHONPATH=$DIR/asan/python PYTHONMALLOC=malloc \
+        "$USER_PYTHON" -m pytest -q -m "not slow" tests/ops
+}
+
+stage_tidy() {
+    configure_and_build tidy
+}
+
+stage_benchmarks() { # one iteration; answers are checked
+    "$USER_PYTHON" -m benchmarks.train lenet5:32 --smoke --against numpy
+}
+
+for stage in "$@"; do
+    echo "=== $stage"
+    start=$SECONDS
+    "stage_$stage"
+    echo "=== $stage: $((SECONDS - start)) s"
+done
