@@ -17,7 +17,8 @@ from pathlib import Path
 STUB = Path(__file__).resolve().parent.parent / "python/pronghorn/_core.pyi"
 HEAD = "# SPDX-License-Identifier: Apache-2.0\n# Written by tools/stub.py.\n"
 EDITS = (
-    (r"\btyping_extensions\.Buffer\b", "Buffer"),  # our class, taken for Python's
+    # Our class, taken for Python's.
+    (r"\b(typing_extensions|collections\.abc)\.Buffer\b", "Buffer"),
     (r"^import typing_extensions\n", ""),
     (r"\bself: \w+, ", "self, "),
     (r"\bdict\b(?!\[)", "dict[str, typing.Any]"),

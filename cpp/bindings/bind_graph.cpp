@@ -82,11 +82,13 @@ void bind_graph(py::module_& module) {
         .def(
             "add",
             [](Graph& graph, const std::string& op, const std::vector<int>& inputs,
-               const py::dict& attributes) {
-                return graph.add(op, inputs, attributes_from(attributes));
+               const py::dict& attributes, const std::string& label) {
+                return graph.add(op, inputs, attributes_from(attributes), label);
             },
             py::arg("op"), py::arg("inputs"), py::arg("attributes") = py::dict(),
-            "Records an op and checks its shapes; returns its output.")
+            py::arg("label") = "",
+            "Records an op and checks its shapes; returns its output. The label names it in "
+            "profiles.")
         .def(
             "shape", [](const Graph& graph, int tensor) { return tuple_of(graph.shape(tensor)); },
             py::arg("tensor"), "The tensor's shape, with the batch.")

@@ -44,7 +44,9 @@ void bind_machine(py::module_& module) {
     module.def("measure_peak", &measure_peak, py::arg("threads"),
                py::call_guard<py::gil_scoped_release>(),
                "float32 GFLOP/s of fused multiply-adds in registers on that many threads.");
-    kernel_table("");  // a wrong PRONGHORN_ISA is an error at import
+    // A wrong PRONGHORN_ISA or PRONGHORN_NUM_THREADS is an error at import.
+    kernel_table("");
+    num_threads();
 }
 
 }  // namespace pronghorn

@@ -56,8 +56,11 @@ Plan::Call checked_call(const Plan& plan, const std::vector<py::array>& feeds,
 
 py::array_t<double> run(Plan& plan, const std::vector<py::array>& feeds, const py::array& order,
                         std::vector<py::array> outputs, const py::array& learning_rates,
-                        int64_t iteration) {
-    const Plan::Call call = checked_call(plan, feeds, order, outputs, learning_rates, iteration);
+                        int64_t iteration, const std::vector<std::array<double, 2>>& sums) {
+    Plan::Call call = checked_call(plan, feeds, order, outputs, learning_rates, iteration);
+    check(sums.empty() || sums.size() == plan.rows_of_totals(), "run", "expected ",
+          plan.rows_of_totals(), " rows of totals, got ", sums.size());
+    call.totals = sums;
     std::vector<std::array<double, 2>> totals;
     {
         const py::gil_scoped_release released;
@@ -93,7 +96,7 @@ std::vector<py::array_t<float>> gradients(Plan& plan, const std::vector<py::arra
     return out;
 }
 
-std::vector<std::tuple<std::string, double, double>> profile(
+std::vector<std::tuple<std::string, double, double, double>> profile(
     Plan& plan, const std::vector<py::array>& feeds, const py::array& order,
     std::vector<py::array> outputs, const py::array& learning_rates, int64_t iteration) {
     const Plan::Call call = checked_call(plan, feeds, order, outputs, learning_rates, iteration);
@@ -102,8 +105,10 @@ std::vector<std::tuple<std::string, double, double>> profile(
         const py::gil_scoped_release released;
         spent = plan.run_profiled(call);
     }
-    std::vector<std::tuple<std::string, double, double>> out;
-    for (const auto& [name, seconds, flops] : spent) out.emplace_back(name, seconds, flops);
+    std::vector<std::tuple<std::string, double, double, double>> out;
+    for (const auto& [name, seconds, flops, bytes] : spent) {
+        out.emplace_back(name, seconds, flops, bytes);
+    }
     return out;
 }
 
@@ -114,15 +119,15 @@ void bind_plan(py::module_& module) {
     py::class_<Plan>(module, "Plan", "A graph made ready to run.")
         .def("run", &run, py::arg("feeds"), py::arg("order"),
              py::arg("outputs") = std::vector<py::array>(), py::arg("learning_rates") = no_rates,
-             py::arg("iteration") = 0,
+             py::arg("iteration") = 0, py::arg("totals") = std::vector<std::array<double, 2>>(),
              "Runs len(order) / batch steps; returns rows (sum, count): the total loss, each loss, "
-             "each metric.")
+             "each metric, added to `totals`, one step after the other.")
         .def("gradients", &gradients, py::arg("feeds"), py::arg("order"),
              "Gradients of the differentiable inputs, then of the trainable parameters.")
         .def("profile", &profile, py::arg("feeds"), py::arg("order"),
              py::arg("outputs") = std::vector<py::array>(), py::arg("learning_rates") = no_rates,
              py::arg("iteration") = 0,
-             "Like run on one thread; returns (stage, seconds, flops) for every stage.")
+             "Like run on one thread; returns (stage, seconds, flops, bytes) for every stage.")
         .def_property_readonly("memory", &Plan::memory_bytes, "Bytes that the plan holds.")
         .def_property_readonly(
             "batch", [](const Plan& plan) { return plan.batch; }, "Images in a step.");

@@ -7,6 +7,6 @@ PYBIND11_MODULE(_core, module) {
     pronghorn::start_blas();
     pronghorn::bind_errors(module);
     pronghorn::bind_machine(module);
+    pronghorn::bind_plan(module);  // before its name stands in a signature of Graph
     pronghorn::bind_graph(module);
-    pronghorn::bind_plan(module);
 }

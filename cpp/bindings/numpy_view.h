@@ -21,12 +21,21 @@ inline std::string dtype_name(const pybind11::array& array) {
     return pybind11::str(array.dtype()).cast<std::string>();
 }
 
+inline bool has_dtype(const pybind11::array& array, DType dtype) {
+    const int wanted = dtype == DType::kFloat32 ? pybind11::dtype::num_of<float>()
+                       : dtype == DType::kUint8 ? pybind11::dtype::num_of<uint8_t>()
+                                                : pybind11::dtype::num_of<int32_t>();
+    return array.dtype().num() == wanted && array.dtype().byteorder() != '>';
+}
+
 /// The array's data, once its dtype, layout and the shape of its rows are what is expected.
 inline const void* checked_rows(const pybind11::array& array, DType dtype, const Shape& row,
                                 const char* what) {
     const Shape shape = shape_of(array);
-    check(dtype_name(array) == name_of(dtype), what, "expected dtype ", name_of(dtype), ", got ",
-          dtype_name(array));
+    if (!has_dtype(array, dtype)) {
+        throw ValueError(
+            text('[', what, "] expected dtype ", name_of(dtype), ", got ", dtype_name(array)));
+    }
     check((array.flags() & pybind11::array::c_style) != 0, what, "expected a C-contiguous array");
     bool fits = shape.rank() == row.rank() + 1;
     for (int axis = 0; fits && axis < row.rank(); ++axis) fits = shape[axis + 1] == row[axis];
@@ -44,11 +53,12 @@ inline float* checked_output(pybind11::array& array, const Shape& row, int64_t r
 
 template <typename T>
 const T* checked_vector(const pybind11::array& array, const char* what) {
-    check(array.ndim() == 1 && array.dtype().is(pybind11::dtype::of<T>()) &&
-              (array.flags() & pybind11::array::c_style) != 0,
-          what, "expected a contiguous 1-D array of ",
-          pybind11::str(pybind11::dtype::of<T>()).template cast<std::string>(), ", got ",
-          dtype_name(array), " ", shape_of(array));
+    if (array.ndim() != 1 || array.dtype().num() != pybind11::dtype::num_of<T>() ||
+        array.dtype().byteorder() == '>' || (array.flags() & pybind11::array::c_style) == 0) {
+        throw ValueError(text('[', what, "] expected a contiguous 1-D array of ",
+                              pybind11::str(pybind11::dtype::of<T>()).template cast<std::string>(),
+                              ", got ", dtype_name(array), " ", shape_of(array)));
+    }
     return static_cast<const T*>(array.data());
 }
 

@@ -28,11 +28,14 @@ std::atomic<uint32_t> fork_generation{0};
 void before_fork() { omp_pause_resource_all(omp_pause_soft); }
 void after_fork_in_child() { fork_generation.fetch_add(1); }
 
+/// 0 where the variable is not set. OpenMP's may be a list, "4,2": the first level counts.
 int threads_from_environment(const char* name) {
     const char* value = std::getenv(name);
     if (value == nullptr || *value == '\0') return 0;
-    const long threads = std::strtol(value, nullptr, 10);  // "4" or OpenMP's "4,2": the first level
-    return threads >= 1 && threads <= kMaxThreads ? static_cast<int>(threads) : 0;
+    const long threads = std::strtol(value, nullptr, 10);
+    check(threads >= 1 && threads <= kMaxThreads, "threads", name, ": expected 1 to ", kMaxThreads,
+          ", got '", value, "'");
+    return static_cast<int>(threads);
 }
 
 int default_threads() {

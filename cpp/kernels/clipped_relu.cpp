@@ -10,7 +10,8 @@ void clipped_relu(const ClippedRelu& relu, int64_t size, const float* x, float* 
     const Vec ceiling = set1(relu.max_value);
     for_vectors(size, [=](int64_t i, int count) {
         const Vec v = load_upto(x + i, count);
-        const Vec line = select(less(threshold, v), v, slope * (v - threshold));
+        // The sum makes a slope of 0 give +0 below the threshold.
+        const Vec line = select(less(threshold, v), v, slope * (v - threshold) + zero());
         store_upto(y + i, select(less(ceiling, v), ceiling, line), count);
     });
 }

@@ -241,12 +241,32 @@ void sweep_image(const Conv& conv, Sweep sweep, int vectors) {
     run(tiles - larger, size);
 }
 
-/// All runs: in parts of whole runs, or of one run's inputs where a run is long.
-void sweep_runs(const Conv& conv, Sweep sweep, int vectors) {
-    constexpr int64_t kDepth = 1024;
+/// All columns of the output, panel by panel.
+void sweep_panels(const Conv& conv, Sweep sweep) {
     const float* weights = sweep.weights;
-    const int64_t parts = max_of(1, ceil_div(conv.run_length, kDepth));
-    const int64_t group = parts > 1 ? 1 : max_of(1, kDepth / max_of(1, conv.run_length));
+    const bool few = conv.out_h * conv.out_w <= most_pixels(4);
+    while (sweep.column < conv.out_c) {
+        const int64_t rest = conv.out_c - sweep.column;
+        const int vectors = few && rest > 3 * kLanes ? 4 : rest > kLanes ? 2 : 1;
+        sweep.weights = weights + sweep.column / kPanel * conv.w_panel;
+        sweep.tail = static_cast<int>(min_of(kLanes, rest - (vectors - 1) * kLanes));
+        sweep_image(conv, sweep, vectors);
+        sweep.column += vectors * kLanes;
+    }
+}
+
+/// All runs: in parts of whole runs, or of one run's inputs where a run is long, so that the inputs of
+/// a matrix product stay in L2 from panel to panel.
+void sweep_runs(const Conv& conv) {
+    constexpr int64_t kDepth = 1024;
+    if (conv.runs * conv.run_length == 0) {  // dx of cells that the strides pass over
+        Sweep nothing{};
+        nothing.opens = nothing.closes = true;
+        return sweep_panels(conv, nothing);
+    }
+    const int64_t parts = ceil_div(conv.run_length, kDepth);
+    const int64_t group = max_of(1, kDepth / conv.run_length);
+    Sweep sweep{};
     sweep.opens = true;
     for (sweep.run = 0; sweep.run < conv.runs; sweep.run = sweep.run_end) {
         sweep.run_end = min_of(conv.runs, sweep.run + group);
@@ -254,24 +274,10 @@ void sweep_runs(const Conv& conv, Sweep sweep, int vectors) {
             sweep.begin = conv.run_length * part / parts;
             sweep.end = conv.run_length * (part + 1) / parts;
             sweep.closes = sweep.run_end == conv.runs && part + 1 == parts;
-            sweep.weights = weights + (sweep.run * conv.run_length + sweep.begin) * conv.w_row;
-            sweep_image(conv, sweep, vectors);
+            sweep.weights = conv.weights + (sweep.run * conv.run_length + sweep.begin) * conv.w_row;
+            sweep_panels(conv, sweep);
             sweep.opens = false;
         }
-    }
-}
-
-void sweep_channels(const Conv& conv) {
-    const bool few = conv.out_h * conv.out_w <= most_pixels(4);
-    Sweep sweep{};
-    for (int64_t column = 0; column < conv.out_c;) {
-        const int64_t rest = conv.out_c - column;
-        const int vectors = few && rest > 3 * kLanes ? 4 : rest > kLanes ? 2 : 1;
-        sweep.column = column;
-        sweep.weights = conv.weights + column / kPanel * conv.w_panel;
-        sweep.tail = static_cast<int>(min_of(kLanes, rest - (vectors - 1) * kLanes));
-        sweep_runs(conv, sweep, vectors);
-        column += vectors * kLanes;
     }
 }
 
@@ -295,12 +301,12 @@ void conv_rows(const Conv& conv) noexcept {
     }
     const int64_t weights = conv.runs * conv.run_length * conv.out_c;
     const int64_t inputs = flat.out_h * flat.out_w * conv.x_pixel;
-    if (conv.out_c <= kPanel || weights > kBlock || inputs <= 2 * kBlock) return sweep_channels(flat);
+    if (conv.out_c <= kPanel || weights > kBlock || inputs <= 2 * kBlock) return sweep_runs(flat);
     // Panel after panel passes over the same inputs, while they are in cache.
     const int64_t blocks = inputs / kBlock;
     for (int64_t i = 0; i < blocks; ++i) {
         const int64_t end = i + 1;
-        sweep_channels(flat.out_h == 1
+        sweep_runs(flat.out_h == 1
                            ? part_of(flat, 0, 1, flat.out_w * i / blocks, flat.out_w * end / blocks)
                            : part_of(flat, flat.out_h * i / blocks, flat.out_h * end / blocks, 0,
                                      flat.out_w));

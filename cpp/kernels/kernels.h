@@ -17,6 +17,7 @@ namespace pronghorn {
 /// Convolution as a sum over runs of consecutive inputs (a matrix product is one run):
 ///   y[h, w, c] = act(bias[c] + sum_{r < runs, k < run_length}
 ///                x[h*x_row + w*x_pixel + run_offset[r] + k] * weight(r*run_length + k, c))
+/// There is at least one run, of at least one input.
 /// Rows layout: weights lie in panels of `panel` columns (Kernels::panel; the last may be narrower):
 ///   weight(k, c) = weights[(c / panel) * w_panel + k * w_row + c % panel]
 ///   (unpacked (K, out_c): w_panel = panel, w_row = out_c; packed: w_panel = K * panel, w_row = panel).

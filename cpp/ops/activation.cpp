@@ -102,7 +102,7 @@ class DropoutOp final : public Elementwise {
     explicit DropoutOp(Attributes& attributes)
         : rate_(attributes.number("rate", 0.5)),
           seed_(static_cast<uint64_t>(attributes.integer("seed", 0))) {
-        check(rate_ >= 0 && rate_ < 1, "dropout", "expected a rate in [0, 1), got ", rate_);
+        check(rate_ >= 0 && rate_ <= 1, "dropout", "expected a rate in [0, 1], got ", rate_);
     }
 
     Signature plan(const PlanContext& context) override {

@@ -23,6 +23,11 @@ struct ConvProblem {
     int64_t padded_h() const { return height.before + height.in + height.after; }
     int64_t padded_w() const { return width.before + width.in + width.after; }
     bool pads() const { return height.before + height.after + width.before + width.after > 0; }
+    /// Padding outweighs the image (a giant dilation with `same`): not to be written down.
+    bool pads_much() const {
+        const int64_t cells = checked_product(padded_h(), padded_w());
+        return cells > 4096 + 16 * height.in * width.in;
+    }
     /// Of one pass, for the whole batch.
     double flops() const {
         return 2.0 * static_cast<double>(batch * height.out * width.out) *

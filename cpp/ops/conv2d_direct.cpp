@@ -17,6 +17,8 @@ namespace {
 
 // From here on (floats of the kernel) packed panels beat strided rows of the kernel.
 constexpr int64_t kPackFrom = 8 << 10;
+// Less packing than this is one task's.
+constexpr int64_t kPackAtOnce = 16 << 10;
 
 /// Taps of one phase along one axis, as they meet dy: tap[k] reads dy at t + shift[k], ascending.
 struct AxisPhase {
@@ -88,8 +90,9 @@ class ConvDirect final : public ConvAlgorithm {
         signature.packed = packed_;
         const int64_t padded = p_.pads() ? padded_size() : 0;
         if (packed_ > 0) {
-            signature.stages.push_back(
-                {Phase::kPrepare, false, p_.height.kernel * p_.width.kernel, 0, 0});
+            const int64_t taps = p_.height.kernel * p_.width.kernel;
+            taps_per_task_ = packed_ < kPackAtOnce ? taps : 1;
+            signature.stages.push_back({Phase::kPrepare, false, taps / taps_per_task_, 0, 0});
         }
         forward_stage_ = static_cast<int>(signature.stages.size());
         signature.stages.push_back({Phase::kForward, true, 1, padded, p_.flops()});
@@ -105,7 +108,10 @@ class ConvDirect final : public ConvAlgorithm {
     }
 
     void run(int stage, const Args& args, int64_t task) const noexcept override {
-        if (stage < forward_stage_) return prepare(args, task);
+        if (stage < forward_stage_) {
+            for (int64_t i = 0; i < taps_per_task_; ++i) prepare(args, task * taps_per_task_ + i);
+            return;
+        }
         for (int64_t i = 0; i < args.images; i += lanes_) {
             if (stage == forward_stage_) {
                 forward(args, i);
@@ -139,7 +145,12 @@ class ConvDirect final : public ConvAlgorithm {
             for (int64_t b = 0; b < p_.width.stride; ++b) {
                 const AxisPhase rows = axis_phase(p_.height, a);
                 const AxisPhase columns = axis_phase(p_.width, b);
-                if (rows.count > 0 && columns.count > 0) add_phase(a, b, rows, columns);
+                if (rows.count == 0 || columns.count == 0) continue;
+                if (rows.tap.empty() || columns.tap.empty()) {
+                    has_gaps_ = true;
+                } else {
+                    add_phase(a, b, rows, columns);
+                }
             }
         }
     }
@@ -150,8 +161,7 @@ class ConvDirect final : public ConvAlgorithm {
         // Neighbouring columns' taps read neighbouring pixels: one run.
         const bool joined = taps <= 1 || columns.shift[1] - columns.shift[0] == 1;
         for (int64_t shift_h : rows.shift) {
-            for (size_t k = 0;
-                 k < (joined ? std::min<size_t>(1, columns.tap.size()) : columns.tap.size()); ++k) {
+            for (size_t k = 0; k < (joined ? 1 : columns.tap.size()); ++k) {
                 phase.run_offset.push_back((shift_h + top_.before) * dy_row() +
                                            (columns.shift[k] + left_.before) * p_.out_c);
             }
@@ -276,6 +286,9 @@ class ConvDirect final : public ConvAlgorithm {
     void backward_x(const float* dy, const Args& args, int64_t image) const noexcept {
         const int64_t panel = p_.kernels->panel;
         float* dx = args.d_in[0] + image * p_.in_size();
+        if (has_gaps_) {
+            std::memset(dx, 0, static_cast<size_t>(p_.in_size() * lanes_) * sizeof(float));
+        }
         for (const DxPhase& phase : phases_) {
             Conv conv{};
             conv.x = dy;
@@ -307,7 +320,9 @@ class ConvDirect final : public ConvAlgorithm {
     int64_t packed_ = 0;  // floats of packed weights
     Border top_, left_;   // of dy
     std::vector<DxPhase> phases_;
+    bool has_gaps_ = false;  // some of x is never read: its gradient is zero
     std::vector<std::pair<int64_t, int64_t>> tap_place_;  // phase and position in it, by tap
+    int64_t taps_per_task_ = 1;
     int forward_stage_ = 0;
 };
 
@@ -334,12 +349,13 @@ double lanes_use(const ConvProblem& p) {
 }  // namespace
 
 std::unique_ptr<ConvAlgorithm> make_conv_lanes(const ConvProblem& problem) {
-    if (problem.groups != 1 || lanes_use(problem) <= rows_use(problem)) return nullptr;
+    if (problem.groups != 1 || problem.pads_much()) return nullptr;
+    if (lanes_use(problem) <= rows_use(problem)) return nullptr;
     return std::make_unique<ConvDirect>(problem, Layout::kLanes);
 }
 
 std::unique_ptr<ConvAlgorithm> make_conv_direct(const ConvProblem& problem) {
-    if (problem.groups != 1) return nullptr;
+    if (problem.groups != 1 || problem.pads_much()) return nullptr;
     return std::make_unique<ConvDirect>(problem, Layout::kRows);
 }
 

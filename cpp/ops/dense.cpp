@@ -18,7 +18,7 @@ namespace {
 constexpr int64_t kLanesMostFloats = 128 << 10;  // a kernel that stays in L2 beside its slice
 constexpr int64_t kStreamMostRows = 8;           // what the streaming kernels hold in registers
 constexpr int64_t kBlockFloats = 32 << 10;       // of the kernel in one task: 128 KB
-constexpr int64_t kStreamBlockFloats = 16 << 10;
+constexpr int64_t kStreamBlockFloats = 4 << 10;  // dw, w and their state stay in L1
 
 class Dense final : public Op {
    public:

@@ -50,9 +50,8 @@ class Pool2d final : public Op {
         signature.in_layout = signature.out_layout = context.layouts[0];
         lanes_ = context.layouts[0] == Layout::kLanes ? kernels_->lanes : 1;
         signature.stages.push_back({Phase::kForward, true, 1, 0, 0});
-        // The winners' cells, two bytes each; kept in inference too, where they are a slice's
-        // scratch.
-        if (kind_ == Kind::kMax) signature.saved = (out_size() + 1) / 2;
+        // The winners' cells, two bytes each, for the way back.
+        if (kind_ == Kind::kMax && context.training) signature.saved = (out_size() + 1) / 2;
         if (context.training) signature.stages.push_back({Phase::kBackward, true, 1, 0, 0});
         return signature;
     }
@@ -63,7 +62,10 @@ class Pool2d final : public Op {
         const int64_t in_size = pool_.in_h * pool_.in_w * pool_.channels;
         for (int64_t i = 0; i < args.images; i += lanes_) {
             const int64_t in = i * in_size, out = i * out_size();
-            auto* winners = reinterpret_cast<uint16_t*>(args.saved + i * ((out_size() + 1) / 2));
+            auto* winners =
+                args.saved == nullptr
+                    ? nullptr
+                    : reinterpret_cast<uint16_t*>(args.saved + i * ((out_size() + 1) / 2));
             if (kind_ == Kind::kMax && stage == 0) {
                 kernels_->max_pool(pool, args.in[0] + in, args.out + out, winners);
             } else if (kind_ == Kind::kMax) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The registries: ops by name (op_list.inc) and kernel tables by instruction set.
+#include <algorithm>
 #include <cstdlib>
 
 #include "core/cpu.h"
@@ -59,21 +60,19 @@ std::vector<std::string> op_names() {
 }
 
 const Kernels& kernel_table(const std::string& isa) {
-    std::string wanted = isa;
-    if (wanted.empty()) {
-        const char* forced = std::getenv("PRONGHORN_ISA");
-        wanted = forced != nullptr && *forced != '\0' ? forced : supported_isas().front();
-    }
-    const Kernels* tables[] = {&avx512::kTable, &avx2::kTable, &baseline::kTable};
-    for (const Kernels* table : tables) {
+    const char* forced = std::getenv("PRONGHORN_ISA");
+    const bool by_environment = isa.empty() && forced != nullptr && *forced != '\0';
+    const std::vector<std::string> supported = supported_isas();
+    const std::string wanted = by_environment ? forced : isa.empty() ? supported.front() : isa;
+    const std::string source = by_environment ? "PRONGHORN_ISA: " : "";
+    for (const Kernels* table : {&avx512::kTable, &avx2::kTable, &baseline::kTable}) {
         if (wanted != table->isa) continue;
-        for (const auto& supported : supported_isas()) {
-            if (supported == wanted) return *table;
-        }
-        throw ValueError(
-            text("[isa] this CPU cannot run ", wanted, "; it runs ", joined(supported_isas())));
+        check(std::count(supported.begin(), supported.end(), wanted) > 0, "isa", source,
+              "this CPU cannot run ", wanted, "; it runs ", joined(supported));
+        return *table;
     }
-    throw ValueError(text("[isa] expected avx512, avx2 or baseline, got '", wanted, "'"));
+    throw ValueError(
+        text("[isa] ", source, "expected avx512, avx2 or baseline, got '", wanted, "'"));
 }
 
 }  // namespace pronghorn

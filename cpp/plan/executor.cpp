@@ -37,7 +37,8 @@ std::vector<std::array<double, 2>> Plan::run(const Call& call) {
     const int threads = threads_to_use();
     const size_t slot = static_cast<size_t>(slot_floats + scratch_floats + block_floats + kSlotPad);
     while (slots_.size() < static_cast<size_t>(threads)) slots_.emplace_back(slot * sizeof(float));
-    totals_.assign(1 + losses.size() + metrics.size(), {0.0, 0.0});
+    totals_ = call.totals;
+    totals_.resize(rows_of_totals());
 
     struct Context {
         Plan* plan;
@@ -52,18 +53,29 @@ std::vector<std::array<double, 2>> Plan::run(const Call& call) {
 }
 
 std::vector<Plan::Spent> Plan::run_profiled(const Call& call) {
+    constexpr const char* kPhases[] = {"prepare", "forward", "backward", "gradient"};
     seconds_.assign(steps.size() + 1, 0.0);
     run(call);
+    const auto count = static_cast<double>(call.steps);
     std::vector<Spent> spent;
     for (size_t i = 0; i < steps.size(); ++i) {
-        const char* phase = steps[i].info.phase == Phase::kForward    ? "forward"
-                            : steps[i].info.phase == Phase::kBackward ? "backward"
-                            : steps[i].info.phase == Phase::kPrepare  ? "prepare"
-                                                                      : "gradient";
-        spent.push_back({steps[i].name + "/" + phase, seconds_[i],
-                         steps[i].info.flops * static_cast<double>(call.steps)});
+        const Step& step = steps[i];
+        double floats = 0;
+        for_places(step, [&](int id) {
+            if (id == kNowhere) return;
+            const Place& place = places[static_cast<size_t>(id)];
+            floats += static_cast<double>(place.size + place.per_image * batch);
+        });
+        spent.push_back({step.name + " " + kPhases[static_cast<size_t>(step.info.phase)],
+                         seconds_[i], step.info.flops * count, sizeof(float) * floats * count});
     }
-    spent.push_back({"update", seconds_.back(), 0.0});
+    double updated = 0;
+    for (const Parameter& parameter : parameters) {
+        if (!updates_parameters || !parameter.trainable) continue;
+        const auto arrays = static_cast<double>(2 + parameter.slots.size());
+        updated += arrays * static_cast<double>(parameter.buffer->shape().elements());
+    }
+    spent.push_back({"update", seconds_.back(), 0.0, sizeof(float) * updated * count});
     seconds_.clear();
     return spent;
 }

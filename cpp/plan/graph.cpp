@@ -54,7 +54,7 @@ int Graph::parameter(std::shared_ptr<Buffer> buffer, bool trainable,
 }
 
 int Graph::add(const std::string& name, const std::vector<int>& inputs,
-               std::map<std::string, Attribute> attributes) {
+               std::map<std::string, Attribute> attributes, const std::string& label) {
     check(!compiled, "graph", "this graph is compiled already");
     auto op = make_op(name, std::move(attributes));
     check(!inputs.empty() && inputs.size() <= kMaxInputs, name.c_str(), "expected 1 to ",
@@ -67,7 +67,7 @@ int Graph::add(const std::string& name, const std::vector<int>& inputs,
               wants_parameter ? " to be a parameter" : " to be computed, not a parameter");
     }
     const int output = add_tensor(op->infer(specs));
-    nodes.push_back({name, std::move(op), inputs, output});
+    nodes.push_back({label.empty() ? name : label + " " + name, std::move(op), inputs, output});
     return output;
 }
 

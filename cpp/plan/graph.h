@@ -42,8 +42,9 @@ class Graph {
     int input(const Shape& shape, DType dtype, bool differentiable);
     int parameter(std::shared_ptr<Buffer> buffer, bool trainable,
                   std::vector<std::shared_ptr<Buffer>> slots);
+    /// `label` names the node in profiles, in front of the op's name.
     int add(const std::string& op, const std::vector<int>& inputs,
-            std::map<std::string, Attribute> attributes);
+            std::map<std::string, Attribute> attributes, const std::string& label = "");
 
     const Shape& shape(int tensor) const { return spec(tensor).shape; }
     const Tensor& spec(int tensor) const;

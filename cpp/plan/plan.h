@@ -56,6 +56,14 @@ struct Step {
     }
 };
 
+/// Every place that a step reads or writes.
+template <typename Visit>
+void for_places(const Step& step, Visit visit) {
+    for (int id : step.in) visit(id);
+    for (int id : step.d_in) visit(id);
+    for (int id : {step.out, step.d_out, step.saved, step.packed}) visit(id);
+}
+
 struct Item {
     enum class Kind : uint8_t { kPart, kTask, kReduce, kTotals };
     Kind kind = Kind::kTask;
@@ -102,16 +110,17 @@ class Plan {
         std::vector<float*> outputs;
         const double* learning_rates = nullptr;
         int64_t iteration = 0;
+        std::vector<std::array<double, 2>> totals;  // what earlier calls have summed, or nothing
     };
 
     /// Rows (sum, count): the total loss, each loss, each metric. Throws nothing; one call at a
     /// time (others wait), the caller's arrays being checked already.
     std::vector<std::array<double, 2>> run(const Call& call);
 
-    /// Seconds spent in each step over the calls since the last look, by step name, in order.
+    /// What a step took in a call on one thread; bytes are those of its tensors, each counted once.
     struct Spent {
         std::string name;
-        double seconds, flops;
+        double seconds, flops, bytes;
     };
     std::vector<Spent> run_profiled(const Call& call);
 
@@ -127,6 +136,7 @@ class Plan {
         return memory.floats() + places[static_cast<size_t>(kept_gradients[i])].offset;
     }
     int64_t memory_bytes() const;
+    size_t rows_of_totals() const { return 1 + losses.size() + metrics.size(); }
 
     // The planner's.
     const Kernels* kernels = nullptr;

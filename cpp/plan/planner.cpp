@@ -79,6 +79,7 @@ void Planner::place_feeds() {
         Place fixed;
         fixed.space = Space::kFixed;
         fixed.fixed = parameter.buffer->data();
+        fixed.size = parameter.buffer->shape().elements();
         value(parameter.tensor).place = new_place(fixed);
     }
 }

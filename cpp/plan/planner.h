@@ -101,12 +101,4 @@ class Planner {
 /// Elements of a parameter whose partial gradients one task sums and applies.
 constexpr int64_t kReduceBlock = 4096;
 
-/// Every place that a step reads or writes.
-template <typename Visit>
-void for_places(const Step& step, Visit visit) {
-    for (int id : step.in) visit(id);
-    for (int id : step.d_in) visit(id);
-    for (int id : {step.out, step.d_out, step.saved, step.packed}) visit(id);
-}
-
 }  // namespace pronghorn

@@ -24,7 +24,7 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 int64_t length(const Floats& x) { return static_cast<int64_t>(x.size()); }
 
-/// How far `got` is from `want`, in units of want's last place as a float.
+/// How far `got` is from `want`, in units of the last place of the nearest float.
 double ulps(float got, double want) {
     if (std::isnan(want)) return std::isnan(got) ? 0.0 : 1e9;
     const float nearest = static_cast<float>(want);

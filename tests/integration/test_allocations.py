@@ -98,7 +98,9 @@ def plan_and_feeds(kind, batch, training):
     x = graph.add("max_pool2d", [x], {})
     x = graph.add("flatten", [x], {})
     x = graph.add("dense", [x, parameter(25 * channels, 10), parameter(10)], {})
-    loss = graph.add("sparse_categorical_crossentropy", [x, labels], {"from_logits": True})
+    loss = graph.add(
+        "sparse_categorical_crossentropy", [x, labels], {"from_logits": True}
+    )
     plan = graph.compile(
         losses=[(loss, -1, "sum_over_batch_size", 1.0)],
         optimizer=rule if training else None,

@@ -36,6 +36,7 @@ else:
     print("finished", flush=True)
 assert signal.getsignal(signal.SIGINT) is handler
 assert all(np.isfinite(w).all() for w in model.get_weights())
+y = (y + 1) % 10  # something new to learn
 before = model.evaluate(x[:16], y[:16], verbose=0)
 model.fit(x[:16], y[:16], epochs=10, verbose=0)
 after = model.evaluate(x[:16], y[:16], verbose=0)
@@ -44,8 +45,14 @@ assert model.predict(x[:5], verbose=0).shape == (5, 10)
 print("usable", flush=True)
 """
 
-SMALL = ("(28, 28, 1)", 'layers.Conv2D(6, 5, activation="relu"), layers.MaxPooling2D(),')
-LARGE = ("(64, 64, 3)", 'layers.Conv2D(64, 3, activation="relu"), layers.Conv2D(64, 3),')
+SMALL = (
+    "(28, 28, 1)",
+    'layers.Conv2D(6, 5, activation="relu"), layers.MaxPooling2D(),',
+)
+LARGE = (
+    "(64, 64, 3)",
+    'layers.Conv2D(64, 3, activation="relu"), layers.Conv2D(64, 3),',
+)
 FIT = "model.fit(x, y, epochs=1_000_000, verbose=0)"
 PREDICT = "[model.predict(x, verbose=0) for _ in range(1_000_000)]"
 
@@ -55,7 +62,9 @@ PREDICT = "[model.predict(x, verbose=0) for _ in range(1_000_000)]"
 @pytest.mark.parametrize("size", [SMALL, LARGE], ids=["small", "large"])
 def test_interrupt(size, call, delay):
     shape, body = size
-    program = textwrap.dedent(PROGRAM).format(shape=shape, body=body, rows=512, call=call)
+    program = textwrap.dedent(PROGRAM).format(
+        shape=shape, body=body, rows=512, call=call
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", program],
         stdout=subprocess.PIPE,

@@ -68,7 +68,9 @@ def test_forced_sets_agree_within_rounding():
         assert results[isa]["isa"] == isa
     first = results[_core.supported_isas()[0]]
     for isa, result in results.items():
-        np.testing.assert_allclose(result["loss"], first["loss"], rtol=1e-5, err_msg=isa)
+        np.testing.assert_allclose(
+            result["loss"], first["loss"], rtol=1e-5, err_msg=isa
+        )
         for a, b in zip(result["weights"], first["weights"], strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=2e-6, err_msg=isa)
 

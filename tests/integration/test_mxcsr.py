@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Steps flush denormals to zero, but only ours: the caller's arithmetic stays as it was,
-also when the caller had changed its mode."""
+"""Steps flush denormals to zero, but only ours: the caller's mode stays as it was."""
 
 import ctypes
 import ctypes.util

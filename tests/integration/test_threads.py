@@ -72,7 +72,9 @@ def assert_same_with_any_threads(make, batch_size, optimizer, rows=45):
     first = trained(make, batch_size, optimizer, THREADS[0], rows)
     for threads in (*THREADS[1:], THREADS[0]):
         again = trained(make, batch_size, optimizer, threads, rows)
-        for a, b, what in zip(first, again, ("weights", "logs", "predictions"), strict=True):
+        for a, b, what in zip(
+            first, again, ("weights", "logs", "predictions"), strict=True
+        ):
             assert a == b, f"{what} differ between 1 and {threads} threads"
 
 

@@ -43,7 +43,7 @@ WRONG = [
     (lambda: layers.Activation(lambda x: x), "Unknown activation"),
     (lambda: Input((0, 3)), "positive integers"),
     (lambda: Input((3, "a")), "positive integers"),
-    (lambda: Input(), "`shape` or `batch_shape`"),
+    (Input, "`shape` or `batch_shape`"),
     (lambda: initializers.VarianceScaling(0), "scale"),
     (lambda: initializers.VarianceScaling(mode="fan"), "fan_in"),
     (lambda: losses.MeanSquaredError(reduction="max"), "`reduction`.*'max'"),
@@ -77,6 +77,7 @@ WRONG_SHAPES = [
     (layers.MaxPooling2D(9), (None, 4, 4, 1), "MaxPooling2D"),
     (layers.AveragePooling2D(), (None, 8), "AveragePooling2D"),
     (layers.GlobalAveragePooling2D(), (None, 8, 3), "GlobalAveragePooling2D"),
+    (layers.Conv2D(4, 3), (None, 2**31, 2**31, 3), "Conv2D.*63 bits"),
     (layers.Dense(3), (None,), "axes"),
     (layers.Dense(3), (None, None), "known"),
 ]
@@ -112,5 +113,5 @@ def test_gigantic_weights_are_refused():
     ids=str,
 )
 def test_what_is_no_number_is_refused(x):
-    with pytest.raises(ValueError, match="Layer 'dense.*input"):
+    with pytest.raises(ValueError, match=r"Layer 'dense.*input"):
         layers.Dense(2)(x)

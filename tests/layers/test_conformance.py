@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every layer keeps the promises that check_layer lists; a layer without cases fails."""
+"""Every layer keeps the promises of check_layer; one without cases fails."""
 
 import inspect
 

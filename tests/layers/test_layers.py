@@ -12,12 +12,12 @@ LAYERS = [
     (lambda: layers.Conv2D(6, (3, 2), groups=2, activation="relu"), (3, 5, 5, 6)),
     (lambda: layers.Conv2D(5, 3, strides=(2, 1), padding="same"), (3, 4, 6, 5)),
     (lambda: layers.Conv2D(2, 2, dilation_rate=(3, 2), use_bias=False), (3, 4, 4, 2)),
-    (lambda: layers.MaxPooling2D(), (3, 3, 3, 4)),
+    (layers.MaxPooling2D, (3, 3, 3, 4)),
     (lambda: layers.MaxPool2D(3, 1, padding="same"), (3, 7, 6, 4)),
     (lambda: layers.AveragePooling2D((2, 3), padding="SAME"), (3, 4, 2, 4)),
-    (lambda: layers.GlobalAveragePooling2D(), (3, 4)),
+    (layers.GlobalAveragePooling2D, (3, 4)),
     (lambda: layers.GlobalAveragePooling2D(keepdims=True), (3, 1, 1, 4)),
-    (lambda: layers.Flatten(), (3, 168)),
+    (layers.Flatten, (3, 168)),
     (lambda: layers.Dense(5, "tanh", kernel_initializer="he_normal"), (3, 7, 6, 5)),
     (lambda: layers.Activation("sigmoid"), (3, 7, 6, 4)),
     (lambda: layers.ReLU(6.0, 0.1, 0.5), (3, 7, 6, 4)),
@@ -135,3 +135,8 @@ def test_input_shape_on_any_layer_builds_a_sequential():
         layers.Dense(3, input_dim=7),
     ):
         assert Sequential([first]).built
+
+
+def test_images_without_pixels_are_refused():
+    with pytest.raises(ValueError, match=r"GlobalAveragePooling2D.*positive sizes"):
+        layers.GlobalAveragePooling2D()(np.ones((2, 0, 0, 3)))

@@ -39,6 +39,18 @@ CHAINS = {
     "dense relu": ((30,), [DENSE, RELU], [(30, 20)]),
     "dense relu dense": ((30,), [DENSE, RELU, DENSE, SIGMOID], [(30, 20), (20, 5)]),
     "dense on pixels": ((4, 5, 6), [DENSE, RELU, MAX_POOL], [(6, 9)]),
+    "stride skips cells": (
+        (8, 5, 20), [TANH, ("conv2d", {"strides": [3, 3]})], [(2, 2, 20, 10)]),
+    "stride skips cells of few channels": (
+        (8, 5, 3), [TANH, ("conv2d", {"strides": [3, 3]})], [(2, 2, 3, 6)]),
+    "pool skips cells": (
+        (9, 8, 5), [TANH, ("max_pool2d", {"pool_size": [1, 2], "strides": [2, 3]})],
+        []),
+    "average skips cells": (
+        (9, 8, 5), [TANH, ("average_pool2d", {"pool_size": [2, 1], "strides": [4, 2]})],
+        []),
+    "convolution leaves a rest": (
+        (9, 8, 3), [TANH, ("conv2d", {"strides": [2, 2]}), TANH], [(2, 2, 3, 6)]),
     "relu twice": ((4, 5, 6), [SAME, RELU, RELU], [(3, 3, 6, 6)]),
     "only softmax behind conv": ((4, 5, 3), [SAME, SOFTMAX], [(3, 3, 3, 7)]),
     "LeNet with averages": (

@@ -22,12 +22,14 @@ CASES = {
     "1x1": ((5, 7, 19), (1, 1, 21), True, {}),
     "1x1 strided": ((5, 7, 16), (1, 1, 32), False, {"strides": [2, 2]}),
     "strided": ((11, 10, 5), (3, 2, 7), True, {"strides": [2, 3]}),
-    "strided same": ((11, 10, 3), (3, 4, 7), True, {"strides": [3, 2], "padding": "same"}),
+    "strided same": (
+        (11, 10, 3), (3, 4, 7), True, {"strides": [3, 2], "padding": "same"}),
     "stride skips cells": ((9, 9, 2), (1, 2, 3), True, {"strides": [4, 3]}),
     "explicit padding": ((6, 7, 4), (3, 3, 5), True, {"padding": [2, 0, 1, 3]}),
     "padding beyond kernel": ((3, 3, 2), (2, 2, 3), True, {"padding": [3, 2, 4, 1]}),
     "dilated": ((12, 11, 3), (3, 2, 4), True, {"dilation": [2, 3]}),
-    "dilated same": ((9, 10, 8), (3, 3, 8), True, {"dilation": [2, 2], "padding": "same"}),
+    "dilated same": (
+        (9, 10, 8), (3, 3, 8), True, {"dilation": [2, 2], "padding": "same"}),
     "groups": ((6, 6, 6), (3, 3, 9), True, {"groups": 3}),
     "depthwise": ((6, 6, 5), (3, 3, 5), True, {"groups": 5, "padding": "same"}),
     "one cell": ((1, 1, 1), (1, 1, 1), True, {}),
@@ -60,22 +62,21 @@ def extents(most):
 
 
 @st.composite
-def problems(draw, in_extent=extents(9), groups=extents(3)):
+def problems(draw):
     """Any convolution that has an output."""
-    groups = draw(groups)
+    groups = draw(extents(3))
     kernel = [draw(extents(4)), draw(extents(4))]
     dilation = [draw(extents(3)), draw(extents(3))]
     reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
-    padding = draw(
-        st.sampled_from(["valid", "same"]) | st.lists(st.integers(0, 2), min_size=4, max_size=4)
-    )  # fmt: skip
+    explicit = st.lists(st.integers(0, 2), min_size=4, max_size=4)
+    padding = draw(st.sampled_from(["valid", "same"]) | explicit)
     edge = [0, 0] if isinstance(padding, str) else [sum(padding[:2]), sum(padding[2:])]
     least = (
         [1, 1]
         if padding == "same"
         else [r - e for r, e in zip(reach, edge, strict=True)]
     )
-    size = [max(1, low) + draw(in_extent) - 1 for low in least]
+    size = [max(1, low) + draw(extents(9)) - 1 for low in least]
     attributes = {
         "strides": [draw(extents(3)), draw(extents(3))],
         "dilation": dilation,

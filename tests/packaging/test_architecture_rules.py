@@ -20,7 +20,7 @@ BREACHES = [
     ("cpp/core/a.cpp", '#include "ops/op.h"\n', "core/: not ops/op.h"),
     ("cpp/ops/a.cpp", '#include "plan/plan.h"\n', "ops/: not plan/plan.h"),
     ("cpp/plan/a.cpp", "assert(x > 0);\n", "assert"),
-    ("README.md", "cd /ro" + "ot/pronghorn\n", "a path of one machine"),
+    ("README.md", "cd /" + "root/pronghorn\n", "a path of one machine"),
     ("python/pronghorn/a.py", "# TO" + "DO later\n", "a task"),
     ("cpp/core/a.cpp", "int x;\n" * 500, "501 lines"),
 ]

@@ -8,6 +8,7 @@ compiled here.
 """
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -43,8 +44,9 @@ def kernel_objects(isa: str, folder: Path) -> list[Path]:
 
 def strays(objects: list[Path], isa: str) -> list[str]:
     """Global and weak symbols defined outside the namespace of the instruction set."""
+    inside = re.compile(rf"_Z(GV|TV|TI|TS)?Z?NK?9pronghorn{len(isa)}{isa}")
     listing = subprocess.run(
-        ["nm", "-C", "--defined-only", *objects],
+        ["nm", "--defined-only", *objects],
         check=True,
         capture_output=True,
         text=True,
@@ -55,7 +57,7 @@ def strays(objects: list[Path], isa: str) -> list[str]:
         kind, _, name = rest.partition(" ")
         is_symbol = len(kind) == 1 and len(address) == 16
         is_global = kind.isupper() or kind in "uvw"
-        if is_symbol and is_global and not name.startswith(f"pronghorn::{isa}::"):
+        if is_symbol and is_global and not inside.match(name):
             found.append(f"{kind} {name}")
     return found
 
@@ -81,5 +83,5 @@ def test_an_inline_function_outside_the_namespace_is_found(tmp_path):
         encoding="utf-8",
     )
     found = strays([compile_object(source, "avx512", tmp_path)], "avx512")
-    assert "W twice(int)" in found
-    assert any("std::max" in symbol for symbol in found)
+    assert len(found) == 2
+    assert "W _Z5twicei" in found

@@ -119,8 +119,8 @@ OPTIMIZERS = {
 }
 
 
-# Each loss with and without weights, each optimizer at least twice: all pairs would take
-# minutes, as Keras compiles every one.
+# Each loss with and without weights, each optimizer at least twice: all pairs would
+# take minutes, as Keras compiles every one.
 CASES = [
     (loss, list(OPTIMIZERS)[(i + weighted) % len(OPTIMIZERS)], weighted)
     for i, loss in enumerate(LOSSES)
@@ -177,6 +177,7 @@ SPARSE = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:.*(ran out of data|samples ended)")
 @pytest.mark.parametrize(
     "arguments",
     [

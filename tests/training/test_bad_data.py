@@ -132,7 +132,7 @@ def test_models_without_compile():
         ({"optimizer": "sgd", "loss": "mes"}, "'mes'"),
         ({"optimizer": "sgd", "loss": {"a": "mes"}}, "'mes'"),
         ({"optimizer": "sgd", "loss": "mse", "metrics": "mse"}, "metrics"),
-        ({"optimizer": "sgd", "loss": "mse", "metrics": ["acuracy"]}, "'acuracy'"),
+        ({"optimizer": "sgd", "loss": "mse", "metrics": ["accurate"]}, "'accurate'"),
         (
             {
                 "optimizer": "sgd",

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """GraphBuilder: where layers record their ops. A thin cover of the core's Graph.
 
-It knows which variables train and where their optimizer keeps its state, whether the
-graph trains, and it puts the layer's name in front of what the core complains about.
+It knows which variables train and where their optimizer keeps its state, and whether
+the graph trains.
 """
 
 from __future__ import annotations
@@ -17,6 +17,18 @@ if TYPE_CHECKING:
     from pronghorn.layers.layer import Layer
     from pronghorn.optimizers.optimizer import Optimizer
     from pronghorn.variable import Variable
+
+
+@contextlib.contextmanager
+def named(layer: Layer) -> Iterator[None]:
+    """Puts a layer's name in front of complaints of the core."""
+    try:
+        yield
+    except ValueError as error:
+        message = str(error)
+        if not message.startswith("["):  # an inner layer is named already
+            raise
+        raise ValueError(f"{layer.label}: {message}") from error
 
 
 class GraphBuilder:
@@ -41,6 +53,7 @@ class GraphBuilder:
         self._trainable = trainable
         self._optimizer = optimizer
         self._parameters: dict[int, int] = {}
+        self._label = ""
 
     def input(self, shape: Sequence[int], dtype: str = "float32") -> int:
         """An array of the caller; `shape` without the batch."""
@@ -59,7 +72,7 @@ class GraphBuilder:
 
     def add(self, op: str, inputs: Sequence[int], **attributes: Any) -> int:
         """Adds an op of the core; returns its output."""
-        return self.core.add(op, list(inputs), attributes)
+        return self.core.add(op, list(inputs), attributes, self._label)
 
     def shape(self, tensor: int) -> tuple[int, ...]:
         """The shape of a tensor, with the batch."""
@@ -75,15 +88,17 @@ class GraphBuilder:
             tensors: Its inputs.
             training: False to add it as it is in inference.
         """
-        with self._mode(training):
-            try:
-                outputs = layer.lower(self, *tensors)
-            except ValueError as error:
-                message = str(error)
-                if not message.startswith("["):  # an inner layer is named already
-                    raise
-                raise ValueError(f"{layer.label}: {message}") from error
+        with self._mode(training), self._labelled(layer.name), named(layer):
+            outputs = layer.lower(self, *tensors)
         return outputs if isinstance(outputs, list) else [outputs]
+
+    @contextlib.contextmanager
+    def _labelled(self, label: str) -> Iterator[None]:
+        before, self._label = self._label, label
+        try:
+            yield
+        finally:
+            self._label = before
 
     @contextlib.contextmanager
     def _mode(self, training: bool | None) -> Iterator[None]:

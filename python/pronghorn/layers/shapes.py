@@ -11,7 +11,7 @@ import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pronghorn.layers.lowering import GraphBuilder
+from pronghorn.layers.lowering import GraphBuilder, named
 from pronghorn.layers.symbolic import KerasTensor, Shape
 
 if TYPE_CHECKING:
@@ -47,10 +47,11 @@ def infer(layer: Layer, shapes: Sequence[Shape]) -> list[Shape]:
 
 def _infer(layer: Layer, shapes: Sequence[Shape], probe: int) -> list[tuple[int, ...]]:
     graph = GraphBuilder(1)
-    inputs = [
-        graph.input([probe if size is None else size for size in shape[1:]])
-        for shape in shapes
-    ]
+    with named(layer):
+        inputs = [
+            graph.input([probe if size is None else size for size in shape[1:]])
+            for shape in shapes
+        ]
     return [graph.shape(tensor)[1:] for tensor in graph.lower(layer, inputs)]
 
 

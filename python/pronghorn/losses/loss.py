@@ -101,6 +101,8 @@ class Loss:
 def rowwise(op: str, target: str, y_true: Any, y_pred: Any, **attributes: Any) -> Array:
     """An op of the core with one value per row of predictions (..., outputs)."""
     prediction = eager.as_float(y_pred, f"{op}: y_pred")
+    if prediction.ndim == 1 and np.shape(y_true) == (len(prediction), 1):
+        prediction = prediction[:, np.newaxis]  # as Keras
     if prediction.ndim == 0:
         raise ValueError(f"{op}: expected y_pred to have an axis, got a number")
     truth = data.as_target(y_true, target, prediction.shape, f"{op}: y_true")

@@ -21,8 +21,8 @@ def get(identifier: OptimizerLike) -> Optimizer:
     """An optimizer from a name, a configuration or an object.
 
     Example:
-        >>> get("adam").name
-        'adam'
+        >>> float(get("adam").learning_rate)
+        0.001
     """
     if isinstance(identifier, str):
         names = {name.lower(): cls for name, cls in _CLASSES.items()}

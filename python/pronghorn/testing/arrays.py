@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Arrays for check_op: drawn from a seed, float32, and away from kinks where it matters.
+"""Arrays for check_op: drawn from a seed, float32, away from kinks where it matters.
 
-Finite differences are wrong where a function bends (the zero of a ReLU, two equal values
-under a max pool), so `spread` keeps values apart and off zero.
+Finite differences are wrong where a function bends (the zero of a ReLU, two equal
+values under a max pool), so `spread` keeps values apart and off zero.
 """
 
 from typing import Any
@@ -22,19 +22,19 @@ def spread(seed: int, *shape: int, scale: float = 1.0) -> NDArray[np.float32]:
     count = int(np.prod(shape[1:]))
     values = (np.arange(count) + 0.5 - count // 2) * (2 * scale / count)
     images = [rng.permutation(values) for _ in range(shape[0])]
-    return np.reshape(images, shape).astype(np.float32)
+    return np.array(images, np.float32).reshape(shape)
 
 
 def integers(seed: int, *shape: int) -> NDArray[np.float32]:
     """Whole numbers from -3 to 3: float32 sums of their products are exact."""
     drawn = np.random.default_rng(seed).integers(-3, 4, shape)
-    return drawn.astype(np.float32)
+    return np.asarray(drawn, np.float32)
 
 
 def probabilities(seed: int, *shape: int) -> NDArray[np.float32]:
     """Positive rows that sum to one."""
     drawn = np.random.default_rng(seed).uniform(0.05, 1, shape)
-    return (drawn / drawn.sum(axis=-1, keepdims=True)).astype(np.float32)
+    return np.asarray(drawn / drawn.sum(axis=-1, keepdims=True), np.float32)
 
 
 def labels(seed: int, classes: int, *shape: int) -> NDArray[np.int32]:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """check_op: everything that an op of the core promises, on one set of arrays.
 
-Forward and gradients against NumPy in float64 within the error bound of float32 sums, on
-every instruction set, for batches that fill vector lanes and batches that do not; the same
-bits for any number of threads and again; nothing read from rows that were not asked for,
-nothing written beside the output.
+Forward and gradients against NumPy in float64 within the error bound of float32 sums,
+on every instruction set, for batches that fill vector lanes and batches that do not;
+the same bits for any number of threads and again; nothing kept from a run before, read
+from rows that were not asked for, or written behind the output.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -89,8 +89,8 @@ def check_op(
         threads: Numbers of threads that must give the same bits.
         coordinates: Gradients are compared at this many places of each array.
         algorithm: Convolution algorithm to force.
-        exact: The arrays hold small whole numbers and the op is linear: float32 sums are
-            exact in any order, and so must the results be.
+        exact: The arrays hold small whole numbers and the op is linear: float32 sums
+            are exact in any order, and so must the results be.
         seed: Of the cotangent, the order of images and the places compared.
 
     Example:
@@ -242,9 +242,7 @@ def _expect_gradients(case: _Case) -> None:
         case.derivatives[index] = found
 
 
-def _feeds(
-    case: _Case, arrays: Sequence[Array], rows: NDArray[np.int64]
-) -> list[Array]:
+def _feeds(arrays: Sequence[Array], rows: NDArray[np.int64]) -> list[Array]:
     """The arrays with poison in every row that is not in `rows`."""
     fed = []
     for array in arrays:
@@ -252,6 +250,12 @@ def _feeds(
         poisoned[rows] = array[rows]
         fed.append(poisoned)
     return fed
+
+
+def _poison(case: _Case, extra: Sequence[Array]) -> list[Array]:
+    """Feeds of NaN: run first, they fill the plan's memory with what must not last."""
+    arrays = [*case.inputs, *extra]
+    return [np.full_like(a, np.nan) if a.dtype == np.float32 else a for a in arrays]
 
 
 def _check_forward(
@@ -266,8 +270,9 @@ def _check_forward(
     if shape != (len(rows), *case.expected.shape[1:]):
         raise AssertionError(f"{where}: shape {shape}, expected {case.expected.shape}")
     plan = graph.compile(outputs=[output], conv_algorithm=case.algorithm)
-    feeds = _feeds(case, case.inputs, rows)
+    feeds = _feeds(case.inputs, rows)
     size = int(np.prod(shape))
+    plan.run(_poison(case, ()), rows, [np.empty(shape, np.float32)])
     first = None
     for count in (*threads, threads[0]):
         memory = np.full(size + GUARD, np.nan, np.float32)
@@ -322,7 +327,8 @@ def _gradients(
         weight = batch * case.expected[0].size / (2 * case.half)
         loss = (error, -1, "sum_over_batch_size", weight)
     plan = graph.compile(losses=[loss], conv_algorithm=case.algorithm)
-    feeds = _feeds(case, [*case.inputs, case.guide], rows)
+    feeds = _feeds([*case.inputs, case.guide], rows)
+    plan.gradients(_poison(case, (case.guide,)), rows)
     first: list[Array] = []
     for count in (*threads, threads[0]):
         with with_threads(count):
@@ -373,7 +379,7 @@ def _same_bits(a: Array, b: Array, what: str) -> None:
 
 
 def _within(got: Array, expected: Array, bound: Array, what: str) -> None:
-    """Fails, naming the worst value, unless |got - expected| <= bound; NaN equals NaN."""
+    """Fails, naming the worst value, unless |got - expected| <= bound; NaN is NaN."""
     with np.errstate(invalid="ignore"):
         error = np.abs(got - expected)
     bad = ~(error <= bound) & ~(np.isnan(got) & np.isnan(expected)) & (got != expected)
@@ -383,6 +389,6 @@ def _within(got: Array, expected: Array, bound: Array, what: str) -> None:
     worst = np.unravel_index(int(excess.argmax()), got.shape)
     raise AssertionError(
         f"{what}: {int(bad.sum())} of {got.size} values are off; worst at "
-        f"{tuple(int(i) for i in worst)}: got {got[worst]}, expected {expected[worst]}, "
-        f"bound {bound[worst]:.3g}"
+        f"{tuple(int(i) for i in worst)}: got {got[worst]}, expected "
+        f"{expected[worst]}, bound {bound[worst]:.3g}"
     )

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What check_op must know of an op besides its forward function, and how far apart
-float32 and float64 may be.
+"""What check_op must know of an op, and how far float32 may be from float64.
 
 The bound is Higham's: a float32 sum of n terms errs by at most gamma_n times the sum of
-the terms' absolute values, gamma_n = n u / (1 - n u), u = 2^-24, whatever the order. For
-many terms the probabilistic form applies (Higham and Mary, 2019): 8 sqrt(n) u.
+the terms' absolute values, gamma_n = n u / (1 - n u), u = 2^-24, in any order. For many
+terms the probabilistic form applies (Higham and Mary, 2019): 8 sqrt(n) u.
 """
 
 from collections.abc import Callable, Sequence
@@ -39,8 +38,8 @@ class Reference:
     """An op's meaning and properties.
 
     forward: The op in NumPy; see reference.py.
-    linear: Linear in its one input and in every parameter, each for itself. Gradients and
-        error bounds are then exact, term by term.
+    linear: Linear in its one input and in every parameter, each for itself. Gradients
+        and error bounds are then exact, term by term.
     differentiable: Inputs (not parameters) that have a gradient.
     loss: The output has shape (batch,) and can be minimised.
     terms: How many terms an output value sums, beyond what the linear map shows.

@@ -2,9 +2,9 @@
 """Gradients of a NumPy forward function from differences, image by image.
 
 For a fixed cotangent c the derivative of sum(c * forward) is taken along coordinates of
-one input. Keeping the images apart, one pass serves every batch that is made of them: dx
-is the images' rows, dw their sum. Functions that are linear in the input need no small
-step: the answer to a unit vector is the Jacobian, exactly.
+one input. Keeping the images apart, one pass serves every batch made of them: dx is the
+images' rows, dw their sum. Functions that are linear in the input need no small step:
+the answer to a unit vector is the Jacobian, exactly.
 """
 
 from collections.abc import Callable, Sequence
@@ -52,9 +52,9 @@ def choose_coordinates(
 
 def _dot(values: Array, cotangent: Array) -> Array:
     """Sums values * cotangent over everything but the first axis."""
-    return np.einsum(
-        "bi,bi->b", values.reshape(len(values), -1), cotangent.reshape(len(values), -1)
-    )
+    rows = len(values)
+    flat = values.reshape(rows, -1), cotangent.reshape(rows, -1)
+    return np.asarray(np.einsum("bi,bi->b", *flat))
 
 
 def linear_in_images(
@@ -64,7 +64,7 @@ def linear_in_images(
     cotangent: Array,
     coordinates: NDArray[np.int64],
 ) -> Derivatives:
-    """Derivatives to input `index`, the only one with images, if `evaluate` is linear."""
+    """Derivatives to the only input with images, in which `evaluate` is linear."""
     x = inputs[index]
     c = cotangent.reshape(len(cotangent), -1)
 
@@ -116,7 +116,7 @@ def linear_in_parameter(
 def _noise(evaluate: Evaluate, inputs: Sequence[Array], cotangent: Array) -> float:
     """What rounding in float64 leaves of a difference over the smallest step."""
     scale = float(_dot(np.abs(evaluate(inputs)), np.abs(cotangent)).max())
-    return 4 * scale * 2.0**-52 / _step(np.zeros(1))[0]
+    return 4 * scale * 2.0**-52 / float(_step(np.zeros(())))
 
 
 def _step(x: Array) -> Array:

@@ -68,7 +68,7 @@ def windows(
 
 
 def conv2d(inputs: Sequence[Array], attributes: Attributes) -> Array:
-    """x (b, h, w, c), kernel (kh, kw, c / groups, out), optional bias (out,)."""
+    """X (b, h, w, c), kernel (kh, kw, c / groups, out), optional bias (out,)."""
     x, kernel = inputs[0], inputs[1]
     groups = attributes.get("groups", 1)
     cells = windows(x, kernel.shape[:2], attributes, 0.0, (1, 1))
@@ -85,7 +85,7 @@ def conv2d(inputs: Sequence[Array], attributes: Attributes) -> Array:
 
 
 def dense(inputs: Sequence[Array], attributes: Attributes) -> Array:
-    """x (b, ..., in), kernel (in, units), optional bias (units,)."""
+    """X (b, ..., in), kernel (in, units), optional bias (units,)."""
     del attributes
     y = inputs[0] @ inputs[1]
     return y + inputs[2] if len(inputs) > 2 else y
@@ -114,13 +114,13 @@ def global_average_pool2d(inputs: Sequence[Array], attributes: Attributes) -> Ar
 
 
 def flatten(inputs: Sequence[Array], attributes: Attributes) -> Array:
-    """x (b, ...) -> (b, everything else)."""
+    """X (b, ...) -> (b, everything else)."""
     del attributes
     return inputs[0].reshape(inputs[0].shape[0], -1)
 
 
 def reshape(inputs: Sequence[Array], attributes: Attributes) -> Array:
-    """x (b, ...) -> (b, *shape)."""
+    """X (b, ...) -> (b, *shape)."""
     return inputs[0].reshape(inputs[0].shape[0], *attributes["shape"])
 
 
@@ -166,7 +166,7 @@ def log_probabilities(y_pred: Array, attributes: Attributes) -> Array:
         return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
     p = y_pred / y_pred.sum(axis=-1, keepdims=True)
     one = y_pred.dtype.type(1)
-    return np.log(np.clip(p, one * EPSILON, one - one * EPSILON))
+    return np.asarray(np.log(np.clip(p, one * EPSILON, one - one * EPSILON)))
 
 
 def mean_per_image(values: Array) -> Array:
@@ -224,7 +224,7 @@ def mean_absolute_error(inputs: Sequence[Array], attributes: Attributes) -> Arra
 def sparse_categorical_accuracy(
     inputs: Sequence[Array], attributes: Attributes
 ) -> Array:
-    """Share of rows whose largest value (the first of equals) has the label's number."""
+    """Share of rows whose largest value, the first of equals, is the label's."""
     del attributes
     hits = inputs[0].argmax(axis=-1) == inputs[1]
     return mean_per_image(hits.astype(inputs[0].dtype))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pronghorn._native import core as _core
-from pronghorn.layers.lowering import GraphBuilder
+from pronghorn.layers.lowering import GraphBuilder, named
 
 if TYPE_CHECKING:
     from pronghorn.layers.layer import Layer
@@ -58,7 +58,8 @@ class ForwardPlan:
         self, layer: Layer, feeds: Sequence[Array], batch: int, training: bool
     ) -> None:
         graph = GraphBuilder(batch, training)
-        inputs = [graph.input(feed.shape[1:], str(feed.dtype)) for feed in feeds]
+        with named(layer):
+            inputs = [graph.input(feed.shape[1:], str(feed.dtype)) for feed in feeds]
         outputs = graph.lower(layer, inputs)
         self.shapes = [graph.shape(tensor) for tensor in outputs]
         self.plan = graph.core.compile(outputs=outputs)
@@ -95,7 +96,10 @@ def step_plan(
     trainable = tuple(id(w) for w in model.trainable_weights) if training else ()
 
     def make() -> _core.Plan:
-        return _make_step_plan(model, samples, batch, trainable if training else None)
+        with named(model):
+            return _make_step_plan(
+                model, samples, batch, trainable if training else None
+            )
 
     key = ("step", training, batch, trainable, samples.signature)
     return model.plans.get(key, make)

@@ -90,9 +90,8 @@ class Passes:
     def next_epoch(self) -> Order:
         """The row numbers of the next epoch."""
         if len(self._left) == 0:
-            self._left = (
-                random.permutation(self._rows) if self._shuffle else _upto(self._rows)
-            )
+            rows = self._rows
+            self._left = random.permutation(rows) if self._shuffle else np.arange(rows)
         order, self._left = np.split(self._left, [self._steps * self._batch])
         if math.ceil(len(order) / self._batch) < self._steps:
             warnings.warn(
@@ -101,10 +100,6 @@ class Passes:
                 stacklevel=3,
             )
         return order
-
-
-def _upto(rows: int) -> Order:
-    return np.arange(rows, dtype=np.int64)
 
 
 class Stepper:
@@ -132,7 +127,6 @@ class Stepper:
             )
         self.samples = samples
         self.batch = min(batch_size, samples.rows)
-        self.steps = math.ceil(samples.rows / self.batch)
         self.pace = Pace(one_by_one)
         self._model = model
         self._training = training
@@ -155,10 +149,12 @@ class Stepper:
         steps = len(rows) // batch
         plan = self._plans[batch]
         with self.pace.timed(steps):
+            # The core goes on adding where it stopped: the sums do not depend on the
+            # cuts between calls.
             if self._training:
-                self._sums += self._train(plan, rows, steps)
+                self._sums = self._train(plan, rows, steps)
             else:
-                self._sums += plan.run(self._feeds, rows)
+                self._sums = plan.run(self._feeds, rows, totals=self._sums)
 
     def _train(self, plan: _core.Plan, rows: Order, steps: int) -> NDArray[np.float64]:
         optimizer = self._model.compiled_optimizer
@@ -167,7 +163,7 @@ class Stepper:
         # First, because Ctrl-C arrives right behind the call: the weights have changed.
         optimizer.iterations = before + steps
         try:
-            return plan.run(self._feeds, rows, (), rates, before)
+            return plan.run(self._feeds, rows, (), rates, before, self._sums)
         except Exception:
             optimizer.iterations = before
             raise
@@ -175,10 +171,11 @@ class Stepper:
     def logs(self) -> dict[str, float]:
         """Means so far, in the order of Keras's `evaluate`.
 
-        They are rounded to float32, as Keras's are: then they do not depend on how the
-        steps were grouped into calls either.
+        They are rounded to float32, as Keras's are.
         """
         sums, counts = self._sums[:, 0], self._sums[:, 1]
         means = np.divide(sums, counts, out=np.zeros_like(sums), where=counts != 0)
-        values = dict(zip(self._names, means.astype(np.float32).tolist(), strict=True))
+        with np.errstate(over="ignore"):  # a diverged loss is inf
+            rounded = means.astype(np.float32).tolist()
+        values = dict(zip(self._names, rounded, strict=True))
         return {name: values[name] for name in self._order}

@@ -21,6 +21,7 @@ from pronghorn.layers.layer import Layer
 from pronghorn.optimizers import Optimizer
 from pronghorn.training import data, plans
 from pronghorn.training.objectives import Compiled, Objective
+from pronghorn.training.profile import StageTime, profile
 from pronghorn.training.samples import Samples, prepare
 from pronghorn.training.steps import Pace, Passes, Stepper, chunks
 
@@ -395,6 +396,22 @@ class Trainer(Layer):
         stepper = Stepper(self, samples, samples.rows, training)
         stepper.run(np.arange(samples.rows))
         return _results(stepper.logs(), return_dict)
+
+    def profile(self, x: Any, y: Any = None, repeats: int = 10) -> list[StageTime]:
+        """Times the stages of a training step on one thread; weights stay as they are.
+
+        Args:
+            x: Inputs of one batch.
+            y: Targets.
+            repeats: Steps to average over.
+
+        Returns:
+            A `StageTime` for every stage: `.stage`, `.milliseconds`, `.gflops`,
+            `.gbytes_per_second`.
+        """
+        self._check_compiled("profile")
+        repeats = arguments.whole("profile", "repeats", repeats)
+        return profile(self, prepare(self, x, y, None), repeats)
 
     def predict_on_batch(self, x: Any) -> Any:
         """Computes the outputs of all samples given, as one batch."""

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs a configuration in both libraries and compares what they say.
+
+The yardstick is Keras in float64. Ours must be within float32 rounding of it; where the
+problem itself magnifies rounding (Adam divides by gradients that should be zero), Keras
+in float32 says how much.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from drawing.objectives import draw_targets
+
+RELATIVE = 1e-4  # of the change, for weights; of the largest value, for the rest
+ULPS = 1e-6  # of the largest value
+MAGNIFIED = 10  # times Keras's own float32 error
+
+
+@dataclass
+class Data:
+    """Images, targets, weights of samples, and initial weights of the model."""
+
+    x: np.ndarray
+    y: np.ndarray
+    sample_weight: np.ndarray | None
+    initial: list
+
+
+def build(api, configuration):
+    """The compiled model."""
+    layers = [
+        getattr(api.layers, name)(**arguments)
+        for name, arguments in configuration.layers
+    ]
+    if configuration.functional:
+        inputs = api.Input(configuration.input_shape)
+        outputs = inputs
+        for layer in layers:
+            outputs = layer(outputs)
+        model = api.Model(inputs, outputs)
+    else:
+        model = api.Sequential([api.Input(configuration.input_shape), *layers])
+    loss, loss_arguments = configuration.loss
+    optimizer, optimizer_arguments = configuration.optimizer
+    model.compile(
+        optimizer=getattr(api.optimizers, optimizer)(**optimizer_arguments),
+        loss=getattr(api.losses, loss)(**loss_arguments),
+        metrics=configuration.metrics,
+        jit_compile=True,
+    )
+    return model
+
+
+def draw_data(configuration, model, attempt):
+    rng = np.random.default_rng([configuration.seed, configuration.number, attempt, 1])
+    shape = (configuration.rows, *configuration.input_shape)
+    if configuration.images == "uint8":
+        x = rng.integers(0, 4, shape).astype(np.uint8)
+    else:
+        x = rng.normal(size=shape).astype(np.float32).astype(configuration.images)
+    predictions = (configuration.rows, *model.output_shape[1:])
+    y = draw_targets(rng, configuration.target, predictions)
+    weights = None
+    if configuration.weighted:
+        weights = rng.uniform(0, 2, configuration.rows).astype(np.float32)
+    initial = []
+    for weight in model.get_weights():
+        fan_in = max(1, int(np.prod(weight.shape[:-1])))
+        drawn = rng.normal(size=weight.shape) / fan_in**0.5
+        initial.append(drawn.astype(np.float32))
+    return Data(x, y, weights, initial)
+
+
+def run(model, configuration, data):
+    """Everything the model says before, during and after three steps."""
+    model.set_weights(data.initial)
+    rows, batch, logs = configuration.rows, configuration.batch, []
+    said = {"first prediction": model.predict(data.x, batch_size=rows, verbose=0)}
+    if configuration.step_by_step:
+        for begin in range(0, rows, batch):
+            part = slice(begin, begin + batch)
+            weights = None if data.sample_weight is None else data.sample_weight[part]
+            logs.append(
+                model.train_on_batch(
+                    data.x[part], data.y[part], sample_weight=weights, return_dict=True
+                )
+            )
+    else:
+        history = model.fit(
+            data.x,
+            data.y,
+            batch_size=batch,
+            shuffle=False,
+            sample_weight=data.sample_weight,
+            verbose=0,
+        )
+        logs.append({name: values[0] for name, values in history.history.items()})
+    for step, log in enumerate(logs):
+        said |= {f"step {step}: {name}": value for name, value in sorted(log.items())}
+    said |= {f"weight {i} {w.shape}": w for i, w in enumerate(model.get_weights())}
+    tested = model.evaluate(
+        data.x, data.y, batch_size=rows, sample_weight=data.sample_weight,
+        verbose=0, return_dict=True,
+    )  # fmt: skip
+    said |= {f"evaluate: {name}": value for name, value in sorted(tested.items())}
+    said["prediction"] = model.predict(data.x, batch_size=rows, verbose=0)
+    return {name: np.asarray(value, np.float64) for name, value in said.items()}
+
+
+def allowed(name, expected, data):
+    """How far float32 may be from `expected`."""
+    largest = np.abs(expected).max(initial=0)
+    if name.startswith("weight"):
+        initial = data.initial[int(name.split()[1])]
+        change = np.abs(expected - initial).max(initial=0)
+        return ULPS * largest + RELATIVE * change
+    return RELATIVE * largest + ULPS
+
+
+def differences(ours, expected, data, also=None):
+    """Names and sizes of what is further off than allowed."""
+    if list(ours) != list(expected):
+        return [f"names: {list(ours)} instead of {list(expected)}"]
+    found = []
+    for name, right in expected.items():
+        if ours[name].shape != right.shape:
+            found.append(f"{name}: shape {ours[name].shape} instead of {right.shape}")
+            continue
+        error = np.abs(ours[name] - right).max(initial=0)
+        bound = allowed(name, right, data)
+        if also is not None:
+            bound += MAGNIFIED * np.abs(also[name] - right).max(initial=0)
+        if not error <= bound:
+            found.append(f"{name}: off by {error:.3g}, allowed {bound:.3g}")
+    return found

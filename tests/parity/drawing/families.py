@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Layer families: each draws the arguments of a layer that fits an input shape.
+
+A family returns (class name, arguments), or None where the shape does not suit it.
+"""
+
+ACTIVATIONS = [None, "linear", "relu", "tanh", "sigmoid", "softmax"]
+RANK_OF_IMAGES = 3
+
+
+def pick(rng, choices):
+    return choices[int(rng.integers(len(choices)))]
+
+
+def number(rng, low, high):
+    """A whole number from low to high."""
+    return int(rng.integers(low, high + 1))
+
+
+def activation(rng):
+    # A plain layer half of the time, so that the next one is not squashed.
+    return pick(rng, [None, None, *ACTIVATIONS])
+
+
+def one_or_two(rng, low, high):
+    """An integer, or a pair of them."""
+    if rng.random() < 0.5:
+        return number(rng, low, high)
+    return [number(rng, low, high), number(rng, low, high)]
+
+
+def pair(value):
+    return value if isinstance(value, list) else [value, value]
+
+
+def fits(shape, size, dilation=1):
+    reach = [(k - 1) * d + 1 for k, d in zip(pair(size), pair(dilation), strict=True)]
+    return shape[0] >= reach[0] and shape[1] >= reach[1]
+
+
+def conv2d(rng, shape):
+    if len(shape) != RANK_OF_IMAGES:
+        return None
+    channels = shape[-1]
+    groups = pick(rng, [1, 1, 1, *(g for g in (2, 3, channels) if channels % g == 0)])
+    arguments = {
+        "filters": groups * number(rng, 1, 12 // groups if groups < 12 else 1),
+        "kernel_size": one_or_two(rng, 1, 4),
+        "padding": pick(rng, ["valid", "same"]),
+        "groups": groups,
+        "activation": activation(rng),
+        "use_bias": bool(rng.random() < 0.8),
+    }
+    kind = pick(rng, ["plain", "plain", "strides", "dilation_rate"])
+    if kind != "plain":
+        arguments[kind] = one_or_two(rng, 1, 3)
+    dilation = arguments.get("dilation_rate", 1)
+    if not fits(shape, arguments["kernel_size"], dilation):
+        arguments["padding"] = "same"
+    return "Conv2D", arguments
+
+
+def pooling(rng, shape, name):
+    if len(shape) != RANK_OF_IMAGES:
+        return None
+    arguments = {
+        "pool_size": one_or_two(rng, 1, 4),
+        "strides": pick(rng, [None, one_or_two(rng, 1, 3)]),
+        "padding": pick(rng, ["valid", "same"]),
+    }
+    if not fits(shape, arguments["pool_size"]):
+        arguments["padding"] = "same"
+    return name, arguments
+
+
+def max_pooling2d(rng, shape):
+    return pooling(rng, shape, "MaxPooling2D")
+
+
+def average_pooling2d(rng, shape):
+    return pooling(rng, shape, "AveragePooling2D")
+
+
+def global_average_pooling2d(rng, shape):
+    if len(shape) != RANK_OF_IMAGES:
+        return None
+    return "GlobalAveragePooling2D", {"keepdims": bool(rng.random() < 0.5)}
+
+
+def dense(rng, shape):
+    del shape
+    return "Dense", {
+        "units": number(rng, 1, 20),
+        "activation": activation(rng),
+        "use_bias": bool(rng.random() < 0.8),
+    }
+
+
+def flatten(rng, shape):
+    del rng, shape
+    return "Flatten", {}
+
+
+def activation_layer(rng, shape):
+    del shape
+    return "Activation", {"activation": pick(rng, ACTIVATIONS[1:])}
+
+
+def relu(rng, shape):
+    del shape
+    return "ReLU", {
+        "max_value": pick(rng, [None, 0.75, 6.0]),
+        "negative_slope": pick(rng, [0.0, 0.1, 0.3]),
+        "threshold": pick(rng, [0.0, 0.0, 0.25]),
+    }
+
+
+def softmax(rng, shape):
+    return "Softmax", {"axis": pick(rng, [-1, number(rng, 1, len(shape))])}
+
+
+def dropout(rng, shape):
+    del rng, shape
+    return "Dropout", {"rate": 0.0}  # what is dropped is each library's own affair
+
+
+FAMILIES = {
+    "conv2d": conv2d,
+    "max_pooling2d": max_pooling2d,
+    "average_pooling2d": average_pooling2d,
+    "global_average_pooling2d": global_average_pooling2d,
+    "dense": dense,
+    "flatten": flatten,
+    "activation": activation_layer,
+    "relu": relu,
+    "softmax": softmax,
+    "dropout": dropout,
+}

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Drawn models trained three steps by Keras and by pronghorn: same numbers."""
+
+import pytest
+
+import pronghorn
+
+keras = pytest.importorskip("keras", reason="the extra [parity] is not installed")
+
+from drawing.comparison import build, differences, draw_data, run  # noqa: E402
+from drawing.configuration import draw  # noqa: E402
+from drawing.families import FAMILIES  # noqa: E402
+
+# A ReLU or a max pool may sit on its bend within rounding; the next data do not.
+ATTEMPTS = 2
+MOST_REPEATED = 0.02
+
+
+def output_shape(layer, shape):
+    name, arguments = layer
+    made = getattr(keras.layers, name)(**arguments)
+    return tuple(made.compute_output_shape((None, *shape))[1:])
+
+
+def by_keras(configuration, data, dtype):
+    before = keras.config.dtype_policy()
+    keras.config.set_floatx(dtype)
+    keras.config.set_dtype_policy(dtype)
+    try:
+        return run(build(keras, configuration), configuration, data)
+    finally:
+        keras.config.set_floatx(before.name)
+        keras.config.set_dtype_policy(before)
+
+
+def compare(configuration, attempt):
+    """What differs, if anything."""
+    model = build(pronghorn, configuration)
+    data = draw_data(configuration, model, attempt)
+    ours = run(model, configuration, data)
+    expected = by_keras(configuration, data, "float64")
+    found = differences(ours, expected, data)
+    if found:
+        theirs = by_keras(configuration, data, "float32")
+        found = differences(ours, expected, data, theirs)
+    return found
+
+
+@pytest.fixture(scope="module")
+def repeated():
+    """Numbers of the configurations that needed a second attempt, and of all."""
+    counts = [0, 0]
+    yield counts
+    keras.backend.clear_session()
+    assert counts[0] <= 1 + MOST_REPEATED * counts[1], f"{counts} needed other data"
+
+
+def test_configuration(seed, number, repeated):
+    configuration = draw(seed, number, output_shape)
+    repeated[1] += 1
+    complaints = []
+    for attempt in range(ATTEMPTS):
+        found = compare(configuration, attempt)
+        if not found:
+            repeated[0] += attempt > 0
+            return
+        complaints.append("\n  ".join([f"data {attempt}:", *found]))
+    pytest.fail("\n".join([*complaints, str(configuration)]), pytrace=False)
+
+
+def test_every_layer_has_a_family():
+    exported = {
+        getattr(pronghorn.layers, name).__name__
+        for name in pronghorn.layers.__all__
+        if isinstance(getattr(pronghorn.layers, name), type)
+    }
+    drawn = set()
+    for index in range(20 * len(FAMILIES)):
+        drawn |= {name for name, _ in draw(0, index, output_shape).layers}
+    assert drawn == exported - {"Layer", "InputLayer", "Input"}
