@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The gradient of a convolution's weights on rows: tiles of dw (rows x vectors of output channels) are
-// outer products of x, broadcast, and dy, loaded as vectors, summed in registers over a block of
-// pixels whose dy stays in cache. Rows of a tile lie side by side in one run, where runs are long
-// enough to fill a tile; else they go through the runs.
+// The gradient of a convolution's weights on rows: tiles of dw (rows x vectors of output channels)
+// are outer products of x, broadcast, and dy, loaded as vectors, summed in registers over a block
+// of pixels whose dy stays in cache. Rows of a tile lie side by side in one run, where runs are
+// long enough to fill a tile; else they go through the runs.
 #include "kernels/kernels.h"
 #include "kernels/simd.h"
 
@@ -136,8 +136,8 @@ TileFunction tile_with(int64_t rows, bool side_by_side) {
 }
 
 /// Tiles of `rows` rows each, `count` of them, from the block's row on.
-void add_tiles(const ConvGradient& gradient, Block& block, int vectors, bool side_by_side, int64_t rows,
-               int64_t count) {
+void add_tiles(const ConvGradient& gradient, Block& block, int vectors, bool side_by_side,
+               int64_t rows, int64_t count) {
     if (count == 0) return;
     const bool masked = block.tail != kLanes;
     const TileFunction tile =
@@ -189,13 +189,14 @@ void copy_dy(Block& block, int vectors, float* copy) {
 void add_block(const ConvGradient& gradient, Block block) {
     alignas(64) float copy[kPixels * 2 * kLanes];
     // Many passes over a dy of wide pixels: a copy shares neither pages nor ways of the cache.
-    const bool copies = gradient.runs * gradient.run_length >= 256 && gradient.dy_pixel >= 8 * kLanes;
+    const bool copies =
+        gradient.runs * gradient.run_length >= 256 && gradient.dy_pixel >= 8 * kLanes;
     while (block.column < gradient.out_c) {
         const int64_t rest = gradient.out_c - block.column;
         const int vectors = rest > kLanes ? 2 : 1;
         block.tail = static_cast<int>(min_of(kLanes, rest - (vectors - 1) * kLanes));
-        block.dy = gradient.dy + block.h * gradient.dy_row + block.w * gradient.dy_pixel +
-                   block.column;
+        block.dy =
+            gradient.dy + block.h * gradient.dy_row + block.w * gradient.dy_pixel + block.column;
         block.dy_row = gradient.dy_row;
         block.dy_pixel = gradient.dy_pixel;
         if (copies) copy_dy(block, vectors, copy);

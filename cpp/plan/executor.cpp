@@ -90,7 +90,7 @@ void Plan::execute(Run& run, int thread, int team) noexcept {
     };
     const auto run_at = [&](int64_t at, int64_t item) {
         run_item(run, segments[static_cast<size_t>(at % number_of_segments)],
-                 items_of(at)[static_cast<size_t>(item)], slot, at / number_of_segments);
+                 items_of(at)[static_cast<size_t>(item)], {slot, at / number_of_segments});
     };
     const auto count = [&](int64_t at) { return static_cast<int64_t>(items_of(at).size()); };
     const int64_t last = number_of_segments * run.call.steps;
@@ -100,17 +100,16 @@ void Plan::execute(Run& run, int thread, int team) noexcept {
     }
 }
 
-void Plan::run_item(Run& run, const Segment& segment, const Item& item, float* slot,
-                    int64_t number) noexcept {
+void Plan::run_item(Run& run, const Segment& segment, const Item& item, Cursor at) noexcept {
     switch (item.kind) {
         case Item::Kind::kPart:
-            return run_part(run, segment, item, slot, number);
+            return run_part(run, segment, item, at);
         case Item::Kind::kTask:
-            return run_task(run, item, slot, number);
+            return run_task(run, item, at);
         case Item::Kind::kReduce:
-            return reduce(run, item, slot, number);
+            return reduce(run, item, at);
         case Item::Kind::kTotals:
-            return add_totals(run, number);
+            return add_totals(run, at.number);
     }
 }
 
@@ -137,10 +136,10 @@ class Timer {
 
 }  // namespace
 
-void Plan::run_part(Run& run, const Segment& segment, const Item& item, float* slot,
-                    int64_t number) noexcept {
+void Plan::run_part(Run& run, const Segment& segment, const Item& item, Cursor at) noexcept {
     Args args;
-    args.scratch = slot + slot_floats;
+    args.scratch = at.slot + slot_floats;
+    at.part = item.task;
     for (int64_t done = 0; done < item.images; done += segment.slice) {
         args.first_image = item.first_image + done;
         args.images = std::min(segment.slice, item.images - done);
@@ -148,19 +147,19 @@ void Plan::run_part(Run& run, const Segment& segment, const Item& item, float* s
         for (int i = segment.begin; i < segment.end; ++i) {
             const Step& step = steps[static_cast<size_t>(i)];
             const Timer timer(run.profiled ? &seconds_[static_cast<size_t>(i)] : nullptr);
-            bind(run, step, slot, item.task, number, args);
+            bind(run, step, at, args);
             step.op->run(step.stage, args, 0);
         }
     }
 }
 
-void Plan::run_task(Run& run, const Item& item, float* slot, int64_t number) noexcept {
+void Plan::run_task(Run& run, const Item& item, Cursor at) noexcept {
     const Step& step = steps[static_cast<size_t>(item.step)];
     Args args;
-    args.scratch = slot + slot_floats;
+    args.scratch = at.slot + slot_floats;
     args.images = batch;
-    bind(run, step, slot, 0, number, args);
-    float* block = slot + slot_floats + scratch_floats;
+    bind(run, step, at, args);
+    float* block = args.scratch + scratch_floats;
     std::array<Range, kMaxInputs> owned{};
     for (size_t i = 0; i < kMaxInputs; ++i) {
         if (step.d_in[i] == kNowhere) continue;
@@ -179,61 +178,58 @@ void Plan::run_task(Run& run, const Item& item, float* slot, int64_t number) noe
     }
     for (size_t i = 0; i < kMaxInputs; ++i) {
         if (step.updates[i] != kNowhere && owned[i].count > 0) {
-            update(run, step.updates[i], owned[i], args.d_in[i], number);
+            update(run, step.updates[i], owned[i], args.d_in[i], at.number);
         }
     }
 }
 
-float* Plan::resolve(const Run& run, int id, float* slot, int64_t part,
-                     const Args& args) const noexcept {
+float* Plan::resolve(const Run& run, int id, Cursor at, int64_t first_image) const noexcept {
     if (id == kNowhere) return nullptr;
     const Place& place = places[static_cast<size_t>(id)];
+    const auto index = static_cast<size_t>(place.index);
     switch (place.space) {
         case Space::kFixed:
             return place.fixed;
-        case Space::kFeed:
-            return static_cast<float*>(
-                const_cast<void*>(run.call.feeds[static_cast<size_t>(place.index)]));
+        case Space::kFeed:  // only ever read
+            return static_cast<float*>(const_cast<void*>(run.call.feeds[index]));
         case Space::kUser:
-            return run.call.outputs[static_cast<size_t>(place.index)] +
-                   (static_cast<int64_t>(args.step) * batch + args.first_image) * place.per_image;
+            return run.call.outputs[index] + (at.number * batch + first_image) * place.per_image;
         case Space::kBatch:
-            return memory.floats() + place.offset + args.first_image * place.per_image;
+            return memory.floats() + place.offset + first_image * place.per_image;
         case Space::kSlot:
-            return slot + place.offset;
+            return at.slot + place.offset;
         case Space::kParts: {
-            const GradientSources& block = sources[static_cast<size_t>(place.index)];
-            if (block.place == kNowhere) return nullptr;
-            return memory.floats() + places[static_cast<size_t>(block.place)].offset +
-                   place.offset + part * place.size;
+            const int block = sources[index].place;
+            if (block == kNowhere) return nullptr;
+            return memory.floats() + places[static_cast<size_t>(block)].offset + place.offset +
+                   at.part * place.size;
         }
     }
     return nullptr;
 }
 
-void Plan::bind(const Run& run, const Step& step, float* slot, int64_t part, int64_t number,
-                Args& args) const noexcept {
-    args.rows = run.call.order + number * batch + args.first_image;
-    args.step = static_cast<uint64_t>(number);
+void Plan::bind(const Run& run, const Step& step, Cursor at, Args& args) const noexcept {
+    const auto pointer = [&](int id) { return resolve(run, id, at, args.first_image); };
     for (size_t i = 0; i < kMaxInputs; ++i) {
-        args.in[i] = resolve(run, step.in[i], slot, part, args);
-        args.d_in[i] = resolve(run, step.d_in[i], slot, part, args);
+        args.in[i] = pointer(step.in[i]);
+        args.d_in[i] = pointer(step.d_in[i]);
     }
-    args.out = resolve(run, step.out, slot, part, args);
-    args.d_out = resolve(run, step.d_out, slot, part, args);
-    args.saved = resolve(run, step.saved, slot, part, args);
-    args.packed = resolve(run, step.packed, slot, part, args);
-    args.step = static_cast<uint64_t>(run.call.iteration + number);
+    args.out = pointer(step.out);
+    args.d_out = pointer(step.d_out);
+    args.saved = pointer(step.saved);
+    args.packed = pointer(step.packed);
+    args.rows = run.call.order + at.number * batch + args.first_image;
+    args.step = static_cast<uint64_t>(run.call.iteration + at.number);
 }
 
 /// Sums a block of a parameter's gradient from its sources, and applies it or keeps it.
-void Plan::reduce(const Run& run, const Item& item, float* slot, int64_t number) noexcept {
+void Plan::reduce(const Run& run, const Item& item, Cursor at) noexcept {
     const auto parameter = static_cast<size_t>(item.parameter);
     const GradientSources& block = sources[parameter];
     const int64_t size = parameters[parameter].buffer->shape().elements();
     const float* first =
         memory.floats() + places[static_cast<size_t>(block.place)].offset + item.range.begin;
-    float* sum = slot + slot_floats + scratch_floats;
+    float* sum = at.slot + slot_floats + scratch_floats;
     if (!updates_parameters) {
         size_t kept = kept_gradients.size() - 1;
         for (size_t i = parameters.size(); --i > parameter;) kept -= parameters[i].trainable;
@@ -241,7 +237,7 @@ void Plan::reduce(const Run& run, const Item& item, float* slot, int64_t number)
               item.range.begin;
     }
     kernels->sum_sources(item.range.count, first, block.count, size, sum);
-    if (updates_parameters) update(run, item.parameter, item.range, sum, number);
+    if (updates_parameters) update(run, item.parameter, item.range, sum, at.number);
 }
 
 void Plan::update(const Run& run, int parameter, Range range, const float* gradient,

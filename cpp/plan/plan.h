@@ -156,18 +156,20 @@ class Plan {
 
    private:
     struct Run;
+    /// Where a thread is: its memory, the step of the call, the part of the batch.
+    struct Cursor {
+        float* slot;
+        int64_t number;
+        int64_t part = 0;
+    };
     void execute(Run& run, int thread, int team) noexcept;
-    void run_item(Run& run, const Segment& segment, const Item& item, float* slot,
-                  int64_t number) noexcept;
-    void run_part(Run& run, const Segment& segment, const Item& item, float* slot,
-                  int64_t number) noexcept;
-    void run_task(Run& run, const Item& item, float* slot, int64_t number) noexcept;
-    void reduce(const Run& run, const Item& item, float* slot, int64_t number) noexcept;
+    void run_item(Run& run, const Segment& segment, const Item& item, Cursor at) noexcept;
+    void run_part(Run& run, const Segment& segment, const Item& item, Cursor at) noexcept;
+    void run_task(Run& run, const Item& item, Cursor at) noexcept;
+    void reduce(const Run& run, const Item& item, Cursor at) noexcept;
     void add_totals(Run& run, int64_t number) noexcept;
-    void bind(const Run& run, const Step& step, float* slot, int64_t part, int64_t number,
-              Args& args) const noexcept;
-    float* resolve(const Run& run, int place, float* slot, int64_t part,
-                   const Args& args) const noexcept;
+    void bind(const Run& run, const Step& step, Cursor at, Args& args) const noexcept;
+    float* resolve(const Run& run, int place, Cursor at, int64_t first_image) const noexcept;
     void update(const Run& run, int parameter, Range range, const float* gradient,
                 int64_t number) noexcept;
     int threads_to_use() const;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What tests of kernels share: the tables of every instruction set this CPU has, seeded input, and the
-// comparison with a reference computed in double.
+// What tests of kernels share: the tables of every instruction set this CPU has, seeded input, and
+// the comparison with a reference computed in double.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -61,7 +61,7 @@ inline void check_close(const float* got, const double* want, int64_t n, double 
     int64_t i = 0;
     for (; i < n; ++i) {
         const double value = got[i];
-        if (std::isnan(want[i]) ? std::isnan(value)
+        if (std::isnan(want[i])   ? std::isnan(value)
             : std::isinf(want[i]) ? value == want[i]
                                   : std::abs(value - want[i]) <= bound) {
             continue;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// conv_rows, conv_rows_dw and pack_panels of every instruction set against their contracts written as
-// loops in double, on random and on chosen shapes. Every buffer ends where the contract ends, so that
-// the address sanitizer sees an element too many; what lies between outputs must keep its value.
+// conv_rows, conv_rows_dw and pack_panels of every instruction set against their contracts written
+// as loops in double, on random and on chosen shapes. Every buffer ends where the contract ends, so
+// that the address sanitizer sees an element too many; what lies between outputs must keep its
+// value.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -22,7 +23,8 @@ using Doubles = std::vector<double>;
 
 struct Shape {
     int64_t in_c, out_c, out_h, out_w, kernel_h, kernel_w, stride = 1, dilation = 1;
-    int64_t gap = 0;  // floats without meaning between the pixels of y or dy, and the rows of weights
+    int64_t gap =
+        0;  // floats without meaning between the pixels of y or dy, and the rows of weights
     bool bias = false, relu = false, accumulate = false, packed = false;
 
     int64_t depth() const { return kernel_h * kernel_w * in_c; }
@@ -51,7 +53,8 @@ struct Shape {
 
     std::string text(const Kernels& kernels) const {
         std::string text = kernels.isa;
-        for (const int64_t n : {in_c, out_c, out_h, out_w, kernel_h, kernel_w, stride, dilation, gap}) {
+        for (const int64_t n :
+             {in_c, out_c, out_h, out_w, kernel_h, kernel_w, stride, dilation, gap}) {
             text += " " + std::to_string(n);
         }
         return text + (bias ? " bias" : "") + (relu ? " relu" : "") +
@@ -83,16 +86,76 @@ Shape random_shape(std::mt19937& random) {
 /// Shapes that random ones seldom are: long sums, many pixels, strides of 4096 bytes, one pixel.
 std::vector<Shape> chosen_shapes() {
     return {
-        {.in_c = 1300, .out_c = 40, .out_h = 5, .out_w = 7, .kernel_h = 2, .kernel_w = 2, .bias = true},
-        {.in_c = 1024, .out_c = 67, .out_h = 1, .out_w = 37, .kernel_h = 1, .kernel_w = 1, .relu = true},
-        {.in_c = 1024, .out_c = 67, .out_h = 3, .out_w = 9, .kernel_h = 3, .kernel_w = 3, .packed = true},
-        {.in_c = 2500, .out_c = 150, .out_h = 1, .out_w = 1, .kernel_h = 1, .kernel_w = 1, .bias = true},
-        {.in_c = 2500, .out_c = 10, .out_h = 1, .out_w = 3, .kernel_h = 1, .kernel_w = 1, .accumulate = true},
-        {.in_c = 300, .out_c = 130, .out_h = 1, .out_w = 700, .kernel_h = 1, .kernel_w = 1, .packed = true},
-        {.in_c = 64, .out_c = 33, .out_h = 40, .out_w = 40, .kernel_h = 1, .kernel_w = 1, .stride = 2},
-        {.in_c = 3, .out_c = 33, .out_h = 30, .out_w = 231, .kernel_h = 3, .kernel_w = 3, .relu = true},
-        {.in_c = 1, .out_c = 6, .out_h = 28, .out_w = 28, .kernel_h = 5, .kernel_w = 5, .bias = true},
-        {.in_c = 200, .out_c = 17, .out_h = 9, .out_w = 9, .kernel_h = 3, .kernel_w = 3, .dilation = 2},
+        {.in_c = 1300,
+         .out_c = 40,
+         .out_h = 5,
+         .out_w = 7,
+         .kernel_h = 2,
+         .kernel_w = 2,
+         .bias = true},
+        {.in_c = 1024,
+         .out_c = 67,
+         .out_h = 1,
+         .out_w = 37,
+         .kernel_h = 1,
+         .kernel_w = 1,
+         .relu = true},
+        {.in_c = 1024,
+         .out_c = 67,
+         .out_h = 3,
+         .out_w = 9,
+         .kernel_h = 3,
+         .kernel_w = 3,
+         .packed = true},
+        {.in_c = 2500,
+         .out_c = 150,
+         .out_h = 1,
+         .out_w = 1,
+         .kernel_h = 1,
+         .kernel_w = 1,
+         .bias = true},
+        {.in_c = 2500,
+         .out_c = 10,
+         .out_h = 1,
+         .out_w = 3,
+         .kernel_h = 1,
+         .kernel_w = 1,
+         .accumulate = true},
+        {.in_c = 300,
+         .out_c = 130,
+         .out_h = 1,
+         .out_w = 700,
+         .kernel_h = 1,
+         .kernel_w = 1,
+         .packed = true},
+        {.in_c = 64,
+         .out_c = 33,
+         .out_h = 40,
+         .out_w = 40,
+         .kernel_h = 1,
+         .kernel_w = 1,
+         .stride = 2},
+        {.in_c = 3,
+         .out_c = 33,
+         .out_h = 30,
+         .out_w = 231,
+         .kernel_h = 3,
+         .kernel_w = 3,
+         .relu = true},
+        {.in_c = 1,
+         .out_c = 6,
+         .out_h = 28,
+         .out_w = 28,
+         .kernel_h = 5,
+         .kernel_w = 5,
+         .bias = true},
+        {.in_c = 200,
+         .out_c = 17,
+         .out_h = 9,
+         .out_w = 9,
+         .kernel_h = 3,
+         .kernel_w = 3,
+         .dilation = 2},
     };
 }
 
@@ -107,8 +170,8 @@ Doubles convolve(const Shape& s, const Floats& x, const Floats& w, const Floats&
             int64_t row = 0;
             for (const int64_t offset : offsets) {
                 for (int64_t k = 0; k < s.run_length(); ++k, ++row) {
-                    const double value = x.at(static_cast<size_t>(h * s.x_row() + p * s.x_pixel() +
-                                                                  offset + k));
+                    const double value =
+                        x.at(static_cast<size_t>(h * s.x_row() + p * s.x_pixel() + offset + k));
                     const float* from = &w[static_cast<size_t>(row * s.w_row())];
                     for (int64_t c = 0; c < s.out_c; ++c) {
                         sums[static_cast<size_t>(c)] += value * from[c];
@@ -149,8 +212,8 @@ Doubles correlate(const Shape& s, const Floats& x, const Floats& dy, const Float
     return dw;
 }
 
-/// Panels as the contract describes them: the last ends with the last column of its last row, unless
-/// pack_panels made them.
+/// Panels as the contract describes them: the last ends with the last column of its last row,
+/// unless pack_panels made them.
 Floats pack(const Kernels& kernels, const Shape& s, const Floats& w) {
     const int64_t panel = kernels.panel, panels = (s.out_c + panel - 1) / panel;
     Floats packed(static_cast<size_t>(panels * panel * s.depth()));
@@ -271,6 +334,31 @@ TEST_CASE("conv_rows keeps NaN through relu") {
     }
 }
 
+TEST_CASE("conv_rows without runs gives the bias, or leaves y where it accumulates") {
+    for (const Kernels* kernels : tables()) {
+        for (const int64_t channels : {3, 40, 150}) {
+            for (const bool accumulate : {false, true}) {
+                const Floats x(6, 1.0f), w(1, 1.0f), bias = random_floats(channels, 1);
+                Floats y = random_floats(6 * channels, 2);
+                Doubles want(y.begin(), y.end());
+                for (size_t i = 0; !accumulate && i < want.size(); ++i) {
+                    want[i] = bias[i % bias.size()];
+                }
+                Conv conv{};
+                conv.x = x.data(), conv.x_row = 3, conv.x_pixel = 1;
+                conv.run_length = 1;
+                conv.weights = w.data(), conv.w_panel = kernels->panel, conv.w_row = channels;
+                conv.bias = accumulate ? nullptr : bias.data();
+                conv.y = y.data(), conv.y_row = 3 * channels, conv.y_pixel = channels;
+                conv.out_h = 2, conv.out_w = 3, conv.out_c = channels;
+                conv.accumulate = accumulate;
+                kernels->conv_rows(conv);
+                check_close(y.data(), want.data(), 6 * channels, 0.0, kernels->isa);
+            }
+        }
+    }
+}
+
 TEST_CASE("pack_panels packs any strides and fills the last panel with zeros") {
     for (const Kernels* kernels : tables()) {
         const int64_t panel = kernels->panel;
@@ -280,8 +368,8 @@ TEST_CASE("pack_panels packs any strides and fills the last panel with zeros") {
                     const int64_t gap = rows % 2, panels = (cols + panel - 1) / panel;
                     const int64_t row_stride = transposed ? 1 : cols + gap;
                     const int64_t col_stride = transposed ? rows + gap : 1;
-                    const Floats w = random_floats(
-                        (rows - 1) * row_stride + (cols - 1) * col_stride + 1, 3);
+                    const Floats w =
+                        random_floats((rows - 1) * row_stride + (cols - 1) * col_stride + 1, 3);
                     const int64_t panel_stride = rows * panel + gap;
                     const int64_t size = (panels - 1) * panel_stride + rows * panel;
                     Floats packed(static_cast<size_t>(size), 9.0f);

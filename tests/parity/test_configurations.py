@@ -11,7 +11,8 @@ from drawing.comparison import build, differences, draw_data, run  # noqa: E402
 from drawing.configuration import draw  # noqa: E402
 from drawing.families import FAMILIES  # noqa: E402
 
-# A ReLU or a max pool may sit on its bend within rounding; the next data do not.
+# A ReLU may sit on its bend within rounding, or a softmax saturate; with the next data
+# they do not.
 ATTEMPTS = 2
 MOST_REPEATED = 0.02
 

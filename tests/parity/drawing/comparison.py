@@ -53,10 +53,15 @@ def build(api, configuration):
 
 
 def draw_data(configuration, model, attempt):
+    """Data and weights; with each attempt smaller weights.
+
+    Where a softmax saturates the two differ by design: Keras clips probabilities at
+    1e-7 and its gradient vanishes, pronghorn goes on with the logits.
+    """
     rng = np.random.default_rng([configuration.seed, configuration.number, attempt, 1])
     shape = (configuration.rows, *configuration.input_shape)
     if configuration.images == "uint8":
-        x = rng.integers(0, 4, shape).astype(np.uint8)
+        x = rng.integers(0, 2, shape).astype(np.uint8)
     else:
         x = rng.normal(size=shape).astype(np.float32).astype(configuration.images)
     predictions = (configuration.rows, *model.output_shape[1:])
@@ -67,7 +72,7 @@ def draw_data(configuration, model, attempt):
     initial = []
     for weight in model.get_weights():
         fan_in = max(1, int(np.prod(weight.shape[:-1])))
-        drawn = rng.normal(size=weight.shape) / fan_in**0.5
+        drawn = rng.normal(size=weight.shape) / fan_in**0.5 / 4**attempt
         initial.append(drawn.astype(np.float32))
     return Data(x, y, weights, initial)
 
