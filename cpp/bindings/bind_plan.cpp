@@ -56,11 +56,19 @@ Plan::Call checked_call(const Plan& plan, const std::vector<py::array>& feeds,
 
 py::array_t<double> run(Plan& plan, const std::vector<py::array>& feeds, const py::array& order,
                         std::vector<py::array> outputs, const py::array& learning_rates,
-                        int64_t iteration, const std::vector<std::array<double, 2>>& sums) {
+                        int64_t iteration, const py::array& sums) {
     Plan::Call call = checked_call(plan, feeds, order, outputs, learning_rates, iteration);
-    check(sums.empty() || sums.size() == plan.rows_of_totals(), "run", "expected ",
-          plan.rows_of_totals(), " rows of totals, got ", sums.size());
-    call.totals = sums;
+    if (sums.size() > 0) {
+        const auto rows = static_cast<py::ssize_t>(plan.rows_of_totals());
+        check(sums.dtype().num() == py::dtype::num_of<double>() && sums.ndim() == 2 &&
+                  sums.shape(0) == rows && sums.shape(1) == 2 &&
+                  (sums.flags() & py::array::c_style) != 0,
+              "run", "expected float64 totals of shape (", rows, ", 2), got ", shape_of(sums));
+        const auto* values = static_cast<const double*>(sums.data());
+        for (py::ssize_t i = 0; i < rows; ++i) {
+            call.totals.push_back({values[2 * i], values[2 * i + 1]});
+        }
+    }
     std::vector<std::array<double, 2>> totals;
     {
         const py::gil_scoped_release released;
@@ -115,17 +123,17 @@ std::vector<std::tuple<std::string, double, double, double>> profile(
 }  // namespace
 
 void bind_plan(py::module_& module) {
-    const py::array_t<double> no_rates(py::ssize_t{0});
+    const py::array_t<double> nothing(py::ssize_t{0});
     py::class_<Plan>(module, "Plan", "A graph made ready to run.")
         .def("run", &run, py::arg("feeds"), py::arg("order"),
-             py::arg("outputs") = std::vector<py::array>(), py::arg("learning_rates") = no_rates,
-             py::arg("iteration") = 0, py::arg("totals") = std::vector<std::array<double, 2>>(),
+             py::arg("outputs") = std::vector<py::array>(), py::arg("learning_rates") = nothing,
+             py::arg("iteration") = 0, py::arg("totals") = nothing,
              "Runs len(order) / batch steps; returns rows (sum, count): the total loss, each loss, "
              "each metric, added to `totals`, one step after the other.")
         .def("gradients", &gradients, py::arg("feeds"), py::arg("order"),
              "Gradients of the differentiable inputs, then of the trainable parameters.")
         .def("profile", &profile, py::arg("feeds"), py::arg("order"),
-             py::arg("outputs") = std::vector<py::array>(), py::arg("learning_rates") = no_rates,
+             py::arg("outputs") = std::vector<py::array>(), py::arg("learning_rates") = nothing,
              py::arg("iteration") = 0,
              "Like run on one thread; returns (stage, seconds, flops, bytes) for every stage.")
         .def_property_readonly("memory", &Plan::memory_bytes, "Bytes that the plan holds.")

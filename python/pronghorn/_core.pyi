@@ -46,9 +46,9 @@ class Plan:
         outputs: collections.abc.Sequence[numpy.typing.NDArray[typing.Any]] = [],
         learning_rates: numpy.typing.NDArray[typing.Any] = ...,
         iteration: typing.SupportsInt | typing.SupportsIndex = 0,
-    ) -> list[tuple[str, float, float]]:
+    ) -> list[tuple[str, float, float, float]]:
         """
-        Like run on one thread; returns (stage, seconds, flops) for every stage.
+        Like run on one thread; returns (stage, seconds, flops, bytes) for every stage.
         """
     def run(
         self,
@@ -57,9 +57,10 @@ class Plan:
         outputs: collections.abc.Sequence[numpy.typing.NDArray[typing.Any]] = [],
         learning_rates: numpy.typing.NDArray[typing.Any] = ...,
         iteration: typing.SupportsInt | typing.SupportsIndex = 0,
+        totals: numpy.typing.NDArray[typing.Any] = ...,
     ) -> numpy.typing.NDArray[numpy.float64]:
         """
-        Runs len(order) / batch steps; returns rows (sum, count): the total loss, each loss, each metric.
+        Runs len(order) / batch steps; returns rows (sum, count): the total loss, each loss, each metric, added to `totals`, one step after the other.
         """
     @property
     def batch(self) -> int:
@@ -111,9 +112,10 @@ class Graph:
         op: str,
         inputs: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
         attributes: dict[str, typing.Any] = {},
+        label: str = "",
     ) -> int:
         """
-        Records an op and checks its shapes; returns its output.
+        Records an op and checks its shapes; returns its output. The label names it in profiles.
         """
     def compile(
         self,
