@@ -52,6 +52,7 @@ stage_apt() { # what a person would apt
     local missing=()
     [ -e /usr/include/doctest/doctest.h ] || missing+=(doctest-dev)
     command -v clang-tidy >/dev/null || missing+=(clang-tidy)
+    compgen -G "/usr/lib/llvm-*/lib/clang/*/include/omp.h" >/dev/null || missing+=(libomp-dev)
     command -v g++ >/dev/null || missing+=(g++)
     [ ${#missing[@]} -gt 0 ] || return 0
     local sudo=()

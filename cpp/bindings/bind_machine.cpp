@@ -16,6 +16,7 @@ namespace py = pybind11;
 namespace pronghorn {
 
 void bind_errors(py::module_& /*module*/) {
+    // NOLINTNEXTLINE(performance-unnecessary-value-param): pybind11's signature
     py::register_local_exception_translator([](std::exception_ptr error) {
         try {
             if (error) std::rethrow_exception(error);

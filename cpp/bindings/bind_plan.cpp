@@ -114,6 +114,7 @@ std::vector<std::tuple<std::string, double, double, double>> profile(
         spent = plan.run_profiled(call);
     }
     std::vector<std::tuple<std::string, double, double, double>> out;
+    out.reserve(spent.size());
     for (const auto& [name, seconds, flops, bytes] : spent) {
         out.emplace_back(name, seconds, flops, bytes);
     }

@@ -15,6 +15,7 @@ class Buffer {
 
     const Shape& shape() const { return shape_; }
     float* data() const { return memory_.floats(); }
+    int64_t size() const noexcept { return static_cast<int64_t>(memory_.size() / sizeof(float)); }
 
    private:
     Shape shape_;

@@ -52,7 +52,7 @@ struct Scattered {
         }
     }
     float at(const float* x, int row) const { return x[offset[row]]; }
-    static constexpr int64_t start = 0;
+    static constexpr int64_t start = 0;  // NOLINT: a member of SideBySide
     int64_t offset[kRows];
 };
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The kernels' contracts: plain structs of pointers, sizes and strides, and the table of function
-// pointers that kernel_list.inc expands to. Every .cpp of this folder is compiled once per instruction
-// set into a namespace of its own. A kernel never allocates, threads, throws or checks; it reads and
-// writes only the elements its contract names. Sizes and strides count floats unless they say
-// otherwise. Outputs never alias inputs unless a contract allows it.
+// pointers that kernel_list.inc expands to. Every .cpp of this folder is compiled once per
+// instruction set into a namespace of its own. A kernel never allocates, threads, throws or checks;
+// it reads and writes only the elements its contract names. Sizes and strides count floats unless
+// they say otherwise. Outputs never alias inputs unless a contract allows it.
 //
 // Two layouts. "rows": an image is (height, width, channels), channels innermost.
-// "lanes": `lanes` images side by side, (height, width, channels, lanes): every element is a vector.
+// "lanes": `lanes` images side by side, (height, width, channels, lanes): every element is a
+// vector.
 #pragma once
 
 #include <cstddef>
@@ -18,9 +19,11 @@ namespace pronghorn {
 ///   y[h, w, c] = act(bias[c] + sum_{r < runs, k < run_length}
 ///                x[h*x_row + w*x_pixel + run_offset[r] + k] * weight(r*run_length + k, c))
 /// There is at least one run, of at least one input.
-/// Rows layout: weights lie in panels of `panel` columns (Kernels::panel; the last may be narrower):
+/// Rows layout: weights lie in panels of `panel` columns (Kernels::panel; the last may be
+/// narrower):
 ///   weight(k, c) = weights[(c / panel) * w_panel + k * w_row + c % panel]
-///   (unpacked (K, out_c): w_panel = panel, w_row = out_c; packed: w_panel = K * panel, w_row = panel).
+///   (unpacked (K, out_c): w_panel = panel, w_row = out_c; packed: w_panel = K * panel, w_row =
+///   panel).
 /// Lanes layout: x, bias-less strides and y count vectors of `lanes` floats, weights are scalars:
 ///   weight(k, c) = weights[k * w_row + c * w_panel].
 /// `accumulate` adds to y what is summed (then bias is null and relu false).
@@ -57,7 +60,8 @@ struct ConvGradient {
 
 /// y (top + height + bottom, left + width + right, channels), contiguous: zero but for the middle,
 /// which is x; with a gate (same shape as x, contiguous like it), x where gate > 0, else 0 (the
-/// backward pass of ReLU; a NaN gate gives 0, a NaN x stays). Lanes: channels counts channels * lanes.
+/// backward pass of ReLU; a NaN gate gives 0, a NaN x stays). Lanes: channels counts channels *
+/// lanes.
 struct PadImage {
     const float* x;
     const float* gate;  // or null
@@ -72,22 +76,23 @@ struct DenseForward {
     const float *x, *w, *bias;  // bias or null
     float* y;
     int64_t batch, in, out;
-    int64_t x_row;              // floats between the rows of x
+    int64_t x_row;  // floats between the rows of x
     bool relu;
 };
 
-/// Backward over `in` rows of w: dx[b, k] = sum_n dy[b, n] w[k, n]; dw[k, n] (+)= sum_b x[b, k] dy[b, n].
+/// Backward over `in` rows of w: dx[b, k] = sum_n dy[b, n] w[k, n]; dw[k, n] (+)= sum_b x[b, k]
+/// dy[b, n].
 struct DenseBackward {
     const float *x, *w, *dy;
-    float *dx, *dw;             // either may be null
+    float *dx, *dw;  // either may be null
     int64_t batch, in, out;
-    int64_t x_row, dx_row;      // floats between the rows of x, of dx (dy is contiguous)
-    bool accumulate;            // dw: += where true, = where false
+    int64_t x_row, dx_row;  // floats between the rows of x, of dx (dy is contiguous)
+    bool accumulate;        // dw: += where true, = where false
 };
 
-/// Pooling of one image: window (i, j) covers rows i*stride_h - pad_top + [0, pool_h), columns alike;
-/// cells outside the image do not count (never the largest, not in the average's divisor). Every
-/// window covers at least one cell. Lanes: channels counts channels * lanes.
+/// Pooling of one image: window (i, j) covers rows i*stride_h - pad_top + [0, pool_h), columns
+/// alike; cells outside the image do not count (never the largest, not in the average's divisor).
+/// Every window covers at least one cell. Lanes: channels counts channels * lanes.
 struct Pool {
     int64_t in_h, in_w, channels, out_h, out_w;
     int64_t pool_h, pool_w, stride_h, stride_w, pad_top, pad_left;
@@ -95,7 +100,8 @@ struct Pool {
 
 enum class Activation : int32_t { kLinear, kRelu, kTanh, kSigmoid };
 
-/// Keras's ReLU: max_value where x > max_value; x where x > threshold; else slope * (x - threshold).
+/// Keras's ReLU: max_value where x > max_value; x where x > threshold; else slope * (x -
+/// threshold).
 struct ClippedRelu {
     float slope, threshold, max_value;
 };

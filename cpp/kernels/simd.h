@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The vector words kernels are written in: Vec is kLanes floats, with + - * / from the compiler and the
-// functions below from simd_<isa>.h. Included by kernels only; PRONGHORN_ISA names the namespace.
+// The vector words kernels are written in: Vec is kLanes floats, with + - * / from the compiler and
+// the functions below from simd_<isa>.h. Included by kernels only; PRONGHORN_ISA names the
+// namespace.
 //
 // NaN: max_keep_nan and min_keep_nan return NaN where either operand is NaN (x86's own max returns
 // the second operand), so the body and the tail of a loop agree.

@@ -141,8 +141,8 @@ inline Vec load_uint16(const uint16_t* x, int count) {
 }
 inline void store_uint16(uint16_t* x, Vec value, int count) {
     const __m256i integers = _mm256_cvtps_epi32(value);
-    const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(integers),
-                                           _mm256_extracti128_si256(integers, 1));
+    const __m128i words =
+        _mm_packus_epi32(_mm256_castsi256_si128(integers), _mm256_extracti128_si256(integers, 1));
     if (count == kLanes) return _mm_storeu_si128(reinterpret_cast<__m128i*>(x), words);
     uint16_t lane[kLanes];
     _mm_storeu_si128(reinterpret_cast<__m128i*>(lane), words);

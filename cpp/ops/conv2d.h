@@ -30,8 +30,9 @@ struct ConvProblem {
     }
     /// Of one pass, for the whole batch.
     double flops() const {
+        const int64_t terms = height.kernel * width.kernel * (in_c / groups);
         return 2.0 * static_cast<double>(batch * height.out * width.out) *
-               static_cast<double>(height.kernel * width.kernel * (in_c / groups) * out_c);
+               static_cast<double>(terms * out_c);
     }
     bool trains() const { return wants_dx || wants_dw || wants_db; }
     double backward_flops() const {

@@ -330,8 +330,8 @@ class ConvDirect final : public ConvAlgorithm {
 double rows_use(const ConvProblem& p) {
     const auto use = [&p](int64_t channels) {
         const int64_t lanes = p.kernels->lanes;
-        return static_cast<double>(channels) /
-               static_cast<double>((channels + lanes - 1) / lanes * lanes);
+        const int64_t filled = (channels + lanes - 1) / lanes * lanes;
+        return static_cast<double>(channels) / static_cast<double>(filled);
     };
     double sum = use(p.out_c), passes = 1;
     if (p.wants_dw) sum += use(p.out_c), ++passes;
@@ -342,8 +342,8 @@ double rows_use(const ConvProblem& p) {
 /// The same with images as lanes; a little less than all, as weights are broadcast one by one.
 double lanes_use(const ConvProblem& p) {
     const int64_t lanes = p.kernels->lanes;
-    const auto batch = static_cast<double>(p.batch);
-    return 0.95 * batch / static_cast<double>((p.batch + lanes - 1) / lanes * lanes);
+    const int64_t filled = (p.batch + lanes - 1) / lanes * lanes;
+    return 0.95 * static_cast<double>(p.batch) / static_cast<double>(filled);
 }
 
 }  // namespace

@@ -51,8 +51,8 @@ struct Padding {
             window.after = missing - window.before;
         } else {
             if (!cells.empty()) {
-                window.before = cells[static_cast<size_t>(2 * axis)];
-                window.after = cells[static_cast<size_t>(2 * axis + 1)];
+                window.before = cells[static_cast<size_t>(axis) * 2];
+                window.after = cells[static_cast<size_t>(axis) * 2 + 1];
             }
             const int64_t padded = in + window.before + window.after;
             check(reach <= padded, op, "expected a window of at most ", padded, " cells along the ",

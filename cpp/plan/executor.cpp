@@ -226,7 +226,7 @@ void Plan::bind(const Run& run, const Step& step, Cursor at, Args& args) const n
 void Plan::reduce(const Run& run, const Item& item, Cursor at) noexcept {
     const auto parameter = static_cast<size_t>(item.parameter);
     const GradientSources& block = sources[parameter];
-    const int64_t size = parameters[parameter].buffer->shape().elements();
+    const int64_t size = parameters[parameter].buffer->size();
     const float* first =
         memory.floats() + places[static_cast<size_t>(block.place)].offset + item.range.begin;
     float* sum = at.slot + slot_floats + scratch_floats;

@@ -11,7 +11,7 @@ Graph::Graph(int64_t batch, bool training, const std::string& isa)
 }
 
 int Graph::add_tensor(Tensor spec) {
-    tensors.push_back(std::move(spec));
+    tensors.push_back(spec);
     return static_cast<int>(tensors.size()) - 1;
 }
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Loads the C++ core.
 
-OpenBLAS reads its environment when it is loaded. Our private copy must leave the threads
-to us, and on CPUs with AVX-512 its own choice can be the AVX2 kernels (AMD Zen 4 and 5:
-half the speed), so both are said here for the moment of loading. Other copies of OpenBLAS
-in the process, and what the user set for them, are left alone.
+OpenBLAS reads its environment when it is loaded. Our private copy must leave the
+threads to us, and on CPUs with AVX-512 its own choice can be the AVX2 kernels (AMD
+Zen 4 and 5: half the speed), so both are said here for the moment of loading. Other
+copies of OpenBLAS in the process, and what the user set for them, are left alone.
 """
 
 from __future__ import annotations
