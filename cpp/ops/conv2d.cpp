@@ -19,7 +19,9 @@ class Conv2d final : public Op {
         check(problem_.groups >= 1, "conv2d", "expected at least 1 group, got ", problem_.groups);
     }
 
-    int first_parameter() const override { return 1; }
+    Takes takes(int input) const override {
+        return input == 0 ? Takes::kActivation : Takes::kParameter;
+    }
 
     Tensor infer(const std::vector<Tensor>& inputs) override {
         const Shape& x = inputs[0].shape;

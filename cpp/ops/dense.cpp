@@ -24,7 +24,9 @@ class Dense final : public Op {
    public:
     explicit Dense(Attributes& /*attributes*/) {}
 
-    int first_parameter() const override { return 1; }
+    Takes takes(int input) const override {
+        return input == 0 ? Takes::kActivation : Takes::kParameter;
+    }
 
     Tensor infer(const std::vector<Tensor>& inputs) override {
         const Shape& x = inputs[0].shape;

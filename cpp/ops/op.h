@@ -27,8 +27,16 @@ enum class Layout : uint8_t { kRows, kLanes };
 struct Tensor {
     Shape shape;  // with the batch in front
     DType dtype = DType::kFloat32;
-    bool parameter = false;
+    bool parameter = false;  // no batch in front: a weight, or computed from weights alone
+
+    /// The shape of one image, or of the parameter.
+    Shape image_shape() const {
+        return Shape(std::vector<int64_t>(shape.begin() + (parameter ? 0 : 1), shape.end()));
+    }
 };
+
+/// What an input of an op may be.
+enum class Takes : uint8_t { kActivation, kParameter, kEither };
 
 /// kPrepare: before the forward pass, whenever parameters changed (packing). kForward, kBackward:
 /// the passes. kGradient: gradients of parameters that need nothing later; all of them run side by
@@ -53,11 +61,13 @@ struct Range {
     int64_t begin = 0, count = 0;
 };
 
-constexpr int kMaxInputs = 4;
+constexpr int kMaxInputs = 8;
 
 /// How the gradient of a parameter comes about: as one partial sum per part of the batch, from a
 /// by-image backward stage, or whole, block by block, each block finished by the task that owns it.
-enum class GradientBy : uint8_t { kNothing, kParts, kOwner };
+/// kState: no gradient at all; forward stages move the parameter itself, which d_in then points to
+/// (moving statistics).
+enum class GradientBy : uint8_t { kNothing, kParts, kOwner, kState };
 
 struct Signature {
     Layout in_layout = Layout::kRows;  // of every activation input
@@ -105,10 +115,9 @@ class Op {
    public:
     virtual ~Op() = default;
 
-    /// The output's shape. Throws ValueError "[name] expected ..., got ...". Input 0 is an
-    /// activation, inputs from first_parameter() on are parameters.
+    /// The output's shape. Throws ValueError "[name] expected ..., got ...".
     virtual Tensor infer(const std::vector<Tensor>& inputs) = 0;
-    virtual int first_parameter() const { return kMaxInputs; }
+    virtual Takes takes(int /*input*/) const { return Takes::kActivation; }
 
     /// Chooses the algorithm and cuts the work. May be called again with other layouts.
     virtual Signature plan(const PlanContext& context) = 0;

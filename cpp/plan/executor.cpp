@@ -161,7 +161,7 @@ void Plan::run_task(Run& run, const Item& item, Cursor at) noexcept {
     bind(run, step, at, args);
     float* block = args.scratch + scratch_floats;
     std::array<Range, kMaxInputs> owned{};
-    for (size_t i = 0; i < kMaxInputs; ++i) {
+    for (size_t i = 0; i < step.inputs; ++i) {
         if (step.d_in[i] == kNowhere) continue;
         if (places[static_cast<size_t>(step.d_in[i])].space != Space::kParts) continue;
         owned[i] = step.op->owned(step.stage, static_cast<int>(i), item.task);
@@ -176,7 +176,7 @@ void Plan::run_task(Run& run, const Item& item, Cursor at) noexcept {
         const Timer timer(run.profiled ? &seconds_[static_cast<size_t>(item.step)] : nullptr);
         step.op->run(step.stage, args, item.task);
     }
-    for (size_t i = 0; i < kMaxInputs; ++i) {
+    for (size_t i = 0; i < step.inputs; ++i) {
         if (step.updates[i] != kNowhere && owned[i].count > 0) {
             update(run, step.updates[i], owned[i], args.d_in[i], at.number);
         }
@@ -210,7 +210,7 @@ float* Plan::resolve(const Run& run, int id, Cursor at, int64_t first_image) con
 
 void Plan::bind(const Run& run, const Step& step, Cursor at, Args& args) const noexcept {
     const auto pointer = [&](int id) { return resolve(run, id, at, args.first_image); };
-    for (size_t i = 0; i < kMaxInputs; ++i) {
+    for (size_t i = 0; i < step.inputs; ++i) {
         args.in[i] = pointer(step.in[i]);
         args.d_in[i] = pointer(step.d_in[i]);
     }

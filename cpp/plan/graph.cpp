@@ -62,8 +62,10 @@ int Graph::add(const std::string& name, const std::vector<int>& inputs,
     std::vector<Tensor> specs;
     for (size_t i = 0; i < inputs.size(); ++i) {
         specs.push_back(spec(inputs[i]));
-        const bool wants_parameter = static_cast<int>(i) >= op->first_parameter();
-        check(specs.back().parameter == wants_parameter, name.c_str(), "expected input ", i,
+        const Takes takes = op->takes(static_cast<int>(i));
+        const bool wants_parameter = takes == Takes::kParameter;
+        check(takes == Takes::kEither || specs.back().parameter == wants_parameter, name.c_str(),
+              "expected input ", i,
               wants_parameter ? " to be a parameter" : " to be computed, not a parameter");
     }
     const int output = add_tensor(op->infer(specs));

@@ -44,6 +44,7 @@ struct Step {
     Stage info;
     std::string name;
     bool lanes = false;  // touches tensors in lanes layout
+    size_t inputs = 2;  // of in, d_in and updates, those that mean something
     std::array<int, kMaxInputs> in, d_in;
     int out = kNowhere, d_out = kNowhere, saved = kNowhere, packed = kNowhere;
     /// Parameter whose blocks this step's tasks finish and update at once, per input; or kNowhere.

@@ -142,6 +142,7 @@ void Planner::place_node(std::string name, Op* op, std::vector<int> inputs, int 
         if (phase == Phase::kForward) {
             for (size_t i = 0; i < placed.inputs.size(); ++i) {
                 step.in[i] = value(placed.inputs[i]).place;
+                if (placed.signature.gradient[i] == GradientBy::kState) step.d_in[i] = step.in[i];
             }
             step.out = value(output).place;
             step.saved = placed.saved;
@@ -166,6 +167,7 @@ Step Planner::bound_step(const Placed& placed, size_t stage) const {
     step.lanes = placed.signature.in_layout == Layout::kLanes ||
                  placed.signature.out_layout == Layout::kLanes;
     step.packed = placed.packed;
+    step.inputs = placed.inputs.size();
     return step;
 }
 

@@ -70,6 +70,12 @@ def padding(owner: str, value: Any) -> str:
     return choice(owner, "padding", value, ("valid", "same"))
 
 
+def data_format(owner: str, value: Any) -> str:
+    """Where an image's channels are."""
+    formats = ("channels_last", "channels_first")
+    return choice(owner, "data_format", value or "channels_last", formats)
+
+
 def channels_last(owner: str, value: Any) -> str:
     """A data format; there is one so far."""
     return choice(owner, "data_format", value or "channels_last", ("channels_last",))

@@ -74,6 +74,20 @@ class GraphBuilder:
         """Adds an op of the core; returns its output."""
         return self.core.add(op, list(inputs), attributes, self._label)
 
+    def to_channels_last(self, tensor: int, data_format: str) -> int:
+        """An image whose channels come last, from one in `data_format`."""
+        if data_format == "channels_last":
+            return tensor
+        rank = len(self.shape(tensor))
+        return self.add("transpose", [tensor], axes=[0, *range(2, rank), 1])
+
+    def from_channels_last(self, tensor: int, data_format: str) -> int:
+        """An image in `data_format`, from one whose channels come last."""
+        if data_format == "channels_last":
+            return tensor
+        rank = len(self.shape(tensor))
+        return self.add("transpose", [tensor], axes=[0, rank - 1, *range(1, rank - 1)])
+
     def shape(self, tensor: int) -> tuple[int, ...]:
         """The shape of a tensor, with the batch."""
         return tuple(self.core.shape(tensor))

@@ -4,7 +4,8 @@
 from pronghorn.testing import arrays
 from pronghorn.testing.check_layer import check_layer
 from pronghorn.testing.check_op import check_graph, check_op
-from pronghorn.testing.conformance import REFERENCES, Reference
+from pronghorn.testing.conformance import Reference
+from pronghorn.testing.references import REFERENCES
 
 __all__ = [
     "REFERENCES",

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from pronghorn._native import core as _core
 from pronghorn.testing import differences
-from pronghorn.testing.conformance import REFERENCES, Reference, gamma
+from pronghorn.testing.conformance import Reference, gamma
 from pronghorn.testing.differences import Derivatives
 from pronghorn.testing.reference import Array, Attributes
+from pronghorn.testing.references import REFERENCES
 from pronghorn.testing.running import add_inputs, add_parameters, narrow, with_threads
 
 BATCHES = (1, 3, 16, 17, 33)

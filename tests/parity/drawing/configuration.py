@@ -6,7 +6,8 @@ from pprint import pformat
 
 import numpy as np
 
-from drawing.families import FAMILIES, RANK_OF_IMAGES, number, pick
+from drawing.choices import RANK_OF_IMAGES, number, pick
+from drawing.families import FAMILIES
 from drawing.objectives import OPTIMIZERS, draw_objective
 
 MOST_LAYERS = 4

@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from drawing.families import number, pick
+from drawing.choices import number, pick
 
 REDUCTIONS = [
     "sum_over_batch_size",
