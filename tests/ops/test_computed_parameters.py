@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ops on weights alone run once a step; gradients go back through them to the weights."""
+"""Ops on weights alone run once a step; gradients go back through them."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def buffer(values):
 
 
 def record(graph, weight, penalty):
-    """Mean square of dense(dense(x, tanh(W)), reshape(W)), W used thrice, and tanh(p)."""
+    """Mean square of a chain of dense layers made of W in four ways, and tanh(p)."""
     x = graph.input((6,))
     zero = graph.input((6,))
     w = graph.parameter(weight[0], True, weight[1:])
