@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pronghorn._native import core as _core
 from pronghorn.testing import REFERENCES, arrays, check_op
+from pronghorn.testing.check_op import check_graph
 from pronghorn.testing.conformance import Reference
 from pronghorn.testing.references.elementwise import ALPHA, FUNCTIONS
 from pronghorn.testing.running import gradients_of, isas, run_op
@@ -158,27 +159,29 @@ def test_errors(attributes, message):
 
 
 def test_lanes_without_an_image_do_not_count():
-    """A logarithm behind a convolution in lanes: what is no image has no logarithm."""
-    x = arrays.normal(1, 17, 9, 9, 1)
-    kernel = np.random.default_rng(2).uniform(0.1, 1, (3, 3, 1, 4)).astype(np.float32)
+    """A logarithm behind a convolution in lanes: of what is no image, it is infinite."""
+    rng = np.random.default_rng(2)
+    x = rng.uniform(0.1, 2, (17, 9, 9, 1)).astype(np.float32)
+    first = rng.uniform(0.1, 1, (3, 3, 1, 4)).astype(np.float32)
+    second = arrays.normal(4, 3, 3, 4, 2)
+    conv = REFERENCES["conv2d"].forward
 
-    def forward(inputs, attributes):
-        del attributes
-        conv = REFERENCES["conv2d"].forward([inputs[0], inputs[1]], {})
-        y = np.log1p(conv**2)
-        return REFERENCES["conv2d"].forward([y, inputs[2]], {})
+    def logs(inputs):
+        return np.log(conv(inputs[:2], {}))
 
     def build(graph, images, weights):
         y = graph.add("conv2d", [images[0], weights[0]], {})
-        y = graph.add("unary", [y], {"kind": "square"})
-        y = graph.add("unary", [y], {"kind": "log1p"})
+        y = graph.add("unary", [y], {"kind": "log"})
         return graph.add("conv2d", [y, weights[1]], {})
 
-    from pronghorn.testing.check_op import check_graph  # noqa: PLC0415
-
-    second = arrays.normal(4, 3, 3, 4, 2)
-    reference = Reference(forward, terms=lambda inputs, attributes: 81)
+    reference = Reference(
+        lambda inputs, attributes: conv([logs(inputs), inputs[2]], attributes),
+        terms=lambda inputs, attributes: 81,
+        magnitude=lambda inputs, attributes: conv(
+            [1 + np.abs(logs(inputs)), np.abs(inputs[2])], attributes
+        ),
+    )
     check_graph(
-        build, [x], reference, name="log behind lanes", parameters=[kernel, second],
+        build, [x], reference, name="log behind lanes", parameters=[first, second],
         batches=(1, 17), coordinates=40,
     )  # fmt: skip
