@@ -54,6 +54,25 @@ def number(
     return result
 
 
+def axes(owner: str, name: str, value: Any) -> list[int]:
+    """Numbers of axes, given as such or as one."""
+    values = [value] if _index(value) is not None else value
+    is_list = isinstance(values, Sequence) and not isinstance(values, str)
+    numbers = [_index(one) for one in values] if is_list else []
+    found = [one for one in numbers if one is not None]
+    if not found or len(found) < len(numbers):
+        raise ValueError(
+            f"{owner}: expected `{name}` to be an integer or a list of them, "
+            f"got {value!r}"
+        )
+    return found
+
+
+def seed(owner: str, value: Any) -> int | None:
+    """None, or an integer of at least 0."""
+    return None if value is None else whole(owner, "seed", value, 0)
+
+
 def choice(owner: str, name: str, value: Any, choices: Sequence[str]) -> str:
     """One of a few strings, in any case."""
     lower = value.lower() if isinstance(value, str) else value
