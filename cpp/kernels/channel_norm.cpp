@@ -125,14 +125,13 @@ void sums_of(const Columns<kVectors, kWhole>& columns, const ChannelNorm& norm, 
         const int64_t end = begin + kBlockRows < norm.rows ? begin + kBlockRows : norm.rows;
         Vec block[kVectors], block_product[kVectors];
         for (int v = 0; v < kVectors; ++v) block_product[v] = zero();
-        columns.sum(begin, end, norm.channels, block,
-                    [&](Vec total, int v, int64_t at, int count) {
-                        const Map map(norm, columns.first + v * kLanes, count);
-                        const Vec x = load_upto(norm.x + at, count);
-                        const Vec d = map.gated<kRelu>(x, load_upto(norm.dy + at, count));
-                        block_product[v] = fma(d, x - map.center, block_product[v]);
-                        return total + d;
-                    });
+        columns.sum(begin, end, norm.channels, block, [&](Vec total, int v, int64_t at, int count) {
+            const Map map(norm, columns.first + v * kLanes, count);
+            const Vec x = load_upto(norm.x + at, count);
+            const Vec d = map.gated<kRelu>(x, load_upto(norm.dy + at, count));
+            block_product[v] = fma(d, x - map.center, block_product[v]);
+            return total + d;
+        });
         for (int v = 0; v < kVectors; ++v) {
             sum[v] = sum[v] + block[v];
             product[v] = product[v] + block_product[v];
@@ -157,8 +156,8 @@ void backward_of(const ChannelNorm& norm, float* dx) {
         const Map map(norm, c, count);
         const Vec x = load_upto(norm.x + at, count);
         const Vec d = map.gated<kRelu>(x, load_upto(norm.dy + at, count));
-        const Vec line =
-            fma(x - map.center, load_upto(norm.slope + c, count), load_upto(norm.offset + c, count));
+        const Vec line = fma(x - map.center, load_upto(norm.slope + c, count),
+                             load_upto(norm.offset + c, count));
         store_upto(dx + at, fma(d, map.scale, line), count);
     });
 }

@@ -34,9 +34,8 @@ struct Statistics {
     Statistics(const RowNorm& norm, const float* x) {
         if (norm.centered) {
             const float share = 1.0f / static_cast<float>(norm.size);
-            pivot = share * sum_of(norm.size, [=](int64_t i, int count) {
-                        return load_upto(x + i, count);
-                    });
+            pivot = share * sum_of(norm.size,
+                                   [=](int64_t i, int count) { return load_upto(x + i, count); });
             const Vec about = set1(pivot);
             delta = share * sum_of(norm.size, [=](int64_t i, int count) {
                         return load_upto(x + i, count) - about;
