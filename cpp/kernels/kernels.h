@@ -171,6 +171,35 @@ struct Grid {
 /// Dropout in general: `dropped` where the number drawn is below `rate`, else x * scale + shift.
 struct Drop {
     float rate, scale, shift, dropped;
+/// Rows of channels, x (rows, channels) contiguous, each channel with numbers of its own:
+///   y = (x - center) * scale + shift, and max(y, 0) with relu.
+/// Backward, d being dy (0 where relu holds y at 0):
+///   dx = d * scale + (x - center) * slope + offset; without slope (null) only the first term.
+struct ChannelNorm {
+    int64_t rows, channels;
+    const float* x;
+    const float *center, *scale, *shift;
+    const float *dy, *slope, *offset;  // backward
+    bool relu;
+};
+
+/// Rows of `size` values, each normalised by itself: n = (x - m) * r, y = n * gamma + beta, where
+///   r = min(limit, 1 / sqrt(sum((x - m)^2) / divisor + epsilon))
+/// and m is the row's mean where `centered`, else 0. gamma and beta (size values) may be null.
+struct RowNorm {
+    int64_t rows, size;
+    bool centered;
+    float divisor, epsilon, limit;
+    const float *gamma, *beta;
+    const float* x;
+};
+
+/// y = x / (bias + alpha * s)^beta, s being the sum of the squares of up to 2 * radius + 1 channels
+/// around x's own, in rows of channels.
+struct LocalResponse {
+    int64_t rows, channels, radius;
+    float bias, alpha, beta;
+    const float* x;
 };
 
 /// One step of SGD: g' = g; with momentum m: v = m*v - lr*g, w += v (nesterov: w += m*v - lr*g);
