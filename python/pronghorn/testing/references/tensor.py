@@ -132,7 +132,7 @@ def broadcast(inputs: Sequence[Array], attributes: Attributes) -> Array:
     (x,) = inputs
     shape = attributes["shape"]
     rows = x.reshape(len(x), *[1] * (len(shape) + 1 - x.ndim), *x.shape[1:])
-    return np.broadcast_to(rows, (len(x), *shape))
+    return np.asarray(np.broadcast_to(rows, (len(x), *shape)))
 
 
 def repeat(inputs: Sequence[Array], attributes: Attributes) -> Array:
