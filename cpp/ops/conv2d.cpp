@@ -54,6 +54,8 @@ class Conv2d final : public Op {
         return problem_.relu = true;
     }
 
+    bool takes_fold() const override { return !problem_.relu; }
+
     Signature plan(const PlanContext& context) override {
         ConvProblem& p = problem_;
         p.kernels = context.kernels;

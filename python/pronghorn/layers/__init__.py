@@ -5,6 +5,14 @@ from pronghorn.layers.activations import ReLU, Softmax
 from pronghorn.layers.conv import Conv2D
 from pronghorn.layers.core import Activation, Dense, Input, InputLayer
 from pronghorn.layers.layer import Layer
+from pronghorn.layers.normalization import (
+    BatchNormalization,
+    GroupNormalization,
+    LayerNormalization,
+    LocalResponseNormalization,
+    RMSNormalization,
+    UnitNormalization,
+)
 from pronghorn.layers.pooling import (
     AveragePooling2D,
     AvgPool2D,
@@ -22,6 +30,7 @@ __all__ = [
     "Activation",
     "AveragePooling2D",
     "AvgPool2D",
+    "BatchNormalization",
     "Conv2D",
     "Convolution2D",
     "Dense",
@@ -29,11 +38,16 @@ __all__ = [
     "Flatten",
     "GlobalAveragePooling2D",
     "GlobalAvgPool2D",
+    "GroupNormalization",
     "Input",
     "InputLayer",
     "Layer",
+    "LayerNormalization",
+    "LocalResponseNormalization",
     "MaxPool2D",
     "MaxPooling2D",
+    "RMSNormalization",
     "ReLU",
     "Softmax",
+    "UnitNormalization",
 ]
