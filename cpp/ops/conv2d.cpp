@@ -84,12 +84,13 @@ class Conv2d final : public Op {
                               {"lanes", make_conv_lanes},
                               {"direct", make_conv_direct},
                               {"im2col", make_conv_im2col}};
+        // Winograd, where it is forced, does not support every problem: the others are as ever.
+        const bool any = forced == "auto" || forced == "winograd";
         for (const Entry& entry : list) {
-            if (forced == "auto" && entry.make == make_conv_winograd && !winograd_wins(problem_)) {
-                continue;
-            }
-            if (forced != "auto" && forced != entry.name && entry.make != make_conv_im2col)
-                continue;
+            const bool welcome = entry.make == make_conv_winograd
+                                     ? forced == "auto" && winograd_wins(problem_)
+                                     : any || entry.make == make_conv_im2col;
+            if (!welcome && forced != entry.name) continue;
             if (auto algorithm = entry.make(problem_)) return algorithm;
         }
         throw ValueError("[conv2d] no algorithm supports this convolution");

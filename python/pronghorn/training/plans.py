@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pronghorn._native import core as _core
+from pronghorn.config import conv_algorithm
 from pronghorn.layers.lowering import GraphBuilder, named
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class ForwardPlan:
             inputs = [graph.input(feed.shape[1:], str(feed.dtype)) for feed in feeds]
         outputs = graph.lower(layer, inputs)
         self.shapes = [graph.shape(tensor) for tensor in outputs]
-        self.plan = graph.core.compile(outputs=outputs)
+        self.plan = graph.core.compile(outputs=outputs, conv_algorithm=conv_algorithm())
 
 
 def forward_plan(
@@ -74,7 +75,8 @@ def forward_plan(
         return ForwardPlan(layer, feeds, batch, training)
 
     signature = tuple((feed.shape[1:], feed.dtype.char) for feed in feeds)
-    return layer.plans.get(("forward", training, batch, signature), make)
+    key = ("forward", training, batch, signature, conv_algorithm())
+    return layer.plans.get(key, make)
 
 
 def forward(
@@ -101,7 +103,14 @@ def step_plan(
                 model, samples, batch, trainable if training else None
             )
 
-    key = ("step", training, batch, trainable, samples.signature)
+    key = (
+        "step",
+        training,
+        batch,
+        trainable,
+        samples.signature,
+        conv_algorithm(),
+    )
     return model.plans.get(key, make)
 
 
@@ -136,4 +145,5 @@ def _make_step_plan(
         losses=losses,
         metrics=plain + weighted,
         optimizer=None if optimizer is None else optimizer.rule(),
+        conv_algorithm=conv_algorithm(),
     )
