@@ -334,7 +334,7 @@ bool supports(const ConvProblem& p) {
     const auto fits = [](const Window& window) {
         return window.kernel == 3 && window.stride == 1 && window.dilation == 1;
     };
-    return fits(p.height) && fits(p.width) && p.groups == 1;
+    return fits(p.height) && fits(p.width) && p.groups == 1 && !p.is_volume() && !p.all_by_image;
 }
 
 }  // namespace
