@@ -98,6 +98,21 @@ struct Pool {
     int64_t pool_h, pool_w, stride_h, stride_w, pad_top, pad_left;
 };
 
+/// A linear map along one axis: y[o, j, i] = offset[j] + sum_t weights[first[j] + t] *
+/// x[o, begin[j] + t, i] for t below first[j + 1] - first[j], which may be none.
+struct AxisMap {
+    int64_t outer, in, out, inner;
+    const int64_t *begin, *first;
+    const float* weights;
+    const float* offset;  // or null
+};
+
+/// Windows along one axis: window j covers cells [begin[j], end[j]), at least one.
+struct AxisWindows {
+    int64_t outer, in, out, inner;
+    const int64_t *begin, *end;
+};
+
 enum class Activation : int32_t { kLinear, kRelu, kTanh, kSigmoid };
 
 /// Keras's ReLU: max_value where x > max_value; x where x > threshold; else slope * (x -
