@@ -68,15 +68,24 @@ class Conv2d final : public Op {
         algorithm_->run(stage, args, task);
     }
 
+    Range owned(int stage, int input, int64_t task) const override {
+        return algorithm_->owned(stage, input, task);
+    }
+
    private:
     std::unique_ptr<ConvAlgorithm> choose(const std::string& forced) const {
         struct Entry {
             const char* name;
             std::unique_ptr<ConvAlgorithm> (*make)(const ConvProblem&);
         };
-        const Entry list[] = {
-            {"lanes", make_conv_lanes}, {"direct", make_conv_direct}, {"im2col", make_conv_im2col}};
+        const Entry list[] = {{"winograd", make_conv_winograd},
+                              {"lanes", make_conv_lanes},
+                              {"direct", make_conv_direct},
+                              {"im2col", make_conv_im2col}};
         for (const Entry& entry : list) {
+            if (forced == "auto" && entry.make == make_conv_winograd && !winograd_wins(problem_)) {
+                continue;
+            }
             if (forced != "auto" && forced != entry.name && entry.make != make_conv_im2col)
                 continue;
             if (auto algorithm = entry.make(problem_)) return algorithm;

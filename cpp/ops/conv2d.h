@@ -46,11 +46,18 @@ class ConvAlgorithm {
     virtual ~ConvAlgorithm() = default;
     virtual Signature plan() = 0;
     virtual void run(int stage, const Args& args, int64_t task) const noexcept = 0;
+    virtual Range owned(int /*stage*/, int /*input*/, int64_t /*task*/) const noexcept {
+        return {};
+    }
 };
 
 // Each gives null where it does not support the problem.
+std::unique_ptr<ConvAlgorithm> make_conv_winograd(const ConvProblem& problem);
 std::unique_ptr<ConvAlgorithm> make_conv_lanes(const ConvProblem& problem);
 std::unique_ptr<ConvAlgorithm> make_conv_direct(const ConvProblem& problem);
 std::unique_ptr<ConvAlgorithm> make_conv_im2col(const ConvProblem& problem);
+
+/// Whether Winograd beats the direct algorithm, where it supports the problem.
+bool winograd_wins(const ConvProblem& problem);
 
 }  // namespace pronghorn

@@ -48,6 +48,8 @@ class Reference:
     slopes: Sum of the absolute values of the terms of the first input's gradient, from
         inputs, attributes and cotangent; None: errors are relative to the gradient's
         largest value.
+    across_images: An image's output depends on the whole batch.
+    states: How many of the last parameters are never trained.
     """
 
     forward: Forward
@@ -58,6 +60,8 @@ class Reference:
     magnitude: Forward | None = None
     exact: bool = False
     slopes: Slopes | None = None
+    across_images: bool = False
+    states: int = 0
 
 
 def _pool_cells(inputs: Sequence[Array], attributes: Attributes) -> int:

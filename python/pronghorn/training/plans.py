@@ -124,11 +124,9 @@ def _make_step_plan(
     ):
         loss = objective.loss
         if loss is not None:
-            tensor = loss.lower(graph, prediction, truth[loss.target])
-            reduction = (
-                "sum_over_batch_size" if loss.reduction == "mean" else loss.reduction
-            )
-            losses.append((tensor, weight, str(reduction), objective.loss_weight))
+            tensor = loss.lower(graph, prediction, truth.get(loss.target, -1))
+            reduction = loss.core_reduction(weight >= 0)
+            losses.append((tensor, weight, reduction, objective.loss_weight))
         for metric in objective.metrics:
             plain.append((metric.lower(graph, prediction, truth[metric.target]), -1))
         for metric in objective.weighted_metrics:
