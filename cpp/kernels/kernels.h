@@ -185,6 +185,21 @@ struct Pool {
     int64_t pool_h, pool_w, stride_h, stride_w, pad_top, pad_left;
 };
 
+/// A linear map along one axis: y[o, j, i] = offset[j] + sum_t weights[first[j] + t] *
+/// x[o, begin[j] + t, i] for t below first[j + 1] - first[j], which may be none.
+struct AxisMap {
+    int64_t outer, in, out, inner;
+    const int64_t *begin, *first;
+    const float* weights;
+    const float* offset;  // or null
+};
+
+/// Windows along one axis: window j covers cells [begin[j], end[j]), at least one.
+struct AxisWindows {
+    int64_t outer, in, out, inner;
+    const int64_t *begin, *end;
+};
+
 /// A plane of elementwise work with broadcasting: element (r, i), r < rows, i < size, of operand p
 /// lies at p.x[r * p.row + i * p.step]; steps are 0 or 1. y is contiguous. y may be an operand of
 /// the same extent.

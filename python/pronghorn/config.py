@@ -10,6 +10,8 @@ from pronghorn._native import core as _core
 
 _CONV_ALGORITHMS = ("auto", "direct", "winograd", "im2col")
 _conv_algorithm: str | None = None  # None until set: what PRONGHORN_CONV says
+DATA_FORMATS = ("channels_last", "channels_first")
+_settings = {"image_data_format": "channels_last"}
 
 
 def set_num_threads(n: int) -> None:
@@ -63,8 +65,22 @@ def conv_algorithm() -> str:
 
 
 def image_data_format() -> str:
-    """The order of the axes of images, always "channels_last"."""
-    return "channels_last"
+    """What layers take where their `data_format` is None; first "channels_last"."""
+    return _settings["image_data_format"]
+
+
+def set_image_data_format(data_format: str) -> None:
+    """Sets what layers made from now on take where their `data_format` is None.
+
+    Args:
+        data_format: "channels_last" or "channels_first".
+    """
+    if data_format not in DATA_FORMATS:
+        raise ValueError(
+            "set_image_data_format: expected one of "
+            f"{', '.join(DATA_FORMATS)}, got {data_format!r}"
+        )
+    _settings["image_data_format"] = data_format
 
 
 def floatx() -> str:

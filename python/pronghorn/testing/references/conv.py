@@ -26,7 +26,10 @@ def _taps(kernel: Array, axes: int) -> Iterator[tuple[int, ...]]:
 
 
 def _slices(
-    tap: Sequence[int], dilation: Sequence[int], strides: Sequence[int], n: Sequence[int]
+    tap: Sequence[int],
+    dilation: Sequence[int],
+    strides: Sequence[int],
+    n: Sequence[int],
 ) -> tuple[slice, ...]:
     """The cells that `n` windows see with one tap, for each axis; all images."""
     cells = zip(tap, dilation, strides, n, strict=True)
