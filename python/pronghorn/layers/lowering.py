@@ -11,6 +11,8 @@ import contextlib
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from pronghorn._native import core as _core
 
 if TYPE_CHECKING:
@@ -69,6 +71,13 @@ class GraphBuilder:
             )
             self._parameters[key] = self.core.parameter(variable.buffer, trains, slots)
         return self._parameters[key]
+
+    def constant(self, value: Any) -> int:
+        """A tensor that holds an array, without a batch."""
+        array = np.asarray(value, np.float32)
+        buffer = _core.Buffer(array.shape)
+        buffer.array[...] = array
+        return self.core.parameter(buffer)
 
     def add(self, op: str, inputs: Sequence[int], **attributes: Any) -> int:
         """Adds an op of the core; returns its output."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pronghorn.operators import Operators
 from pronghorn.utils.naming import auto_name
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 Shape = tuple[int | None, ...]
 
 
-class KerasTensor:
+class KerasTensor(Operators):
     """A tensor of which only shape and origin are known.
 
     Attributes:
