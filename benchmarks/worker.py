@@ -15,12 +15,14 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import IO, Any, cast
 
 from . import harness, peers
 from .networks import parse
 
+WARM_UP_SECONDS = 5
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "JAX_PLATFORMS": "cpu"}
 THREAD_VARIABLES = (
     "PRONGHORN_NUM_THREADS",
@@ -111,9 +113,11 @@ class Served:
         return self.engine.loss()
 
     def warm_up(self, steps: int) -> None:
-        """Trains whole epochs, at least one, of at least `steps` steps in all."""
-        for _ in range(max(1, -(-steps // self.steps))):
-            self.engine.train(self.steps)
+        """Trains an epoch, and more until `steps` steps or some seconds are over."""
+        begin = time.perf_counter()
+        for epoch in range(max(1, -(-steps // self.steps))):
+            if epoch == 0 or time.perf_counter() - begin < WARM_UP_SECONDS:
+                self.engine.train(self.steps)
 
     def sample(self, seconds: float, least: int) -> list[float]:
         """Milliseconds per step of each epoch trained in these seconds."""

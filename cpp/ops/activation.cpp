@@ -14,9 +14,10 @@ class Elementwise : public Op {
     Tensor infer(const std::vector<Tensor>& inputs) override {
         check(inputs.size() == 1 && inputs[0].dtype == DType::kFloat32, "elementwise",
               "expected one float32 input");
-        size_ = inputs[0].shape.elements(1);
+        size_ = inputs[0].image_shape().elements();
         return inputs[0];
     }
+    Takes takes(int /*input*/) const override { return Takes::kEither; }
 
     Signature plan(const PlanContext& context) override {
         kernels_ = context.kernels;

@@ -16,11 +16,16 @@ class Reshape final : public Op {
         const Tensor& x = inputs[0];
         check(x.dtype == DType::kFloat32, "reshape", "expected a float32 tensor");
         if (flatten_) return {Shape{x.shape[0], x.shape.elements(1)}};
-        Shape y{x.shape[0]};
+        Shape y;
+        if (!x.parameter) y.push_back(x.shape[0]);
         for (int64_t extent : shape_) y.push_back(extent);
-        check(y.elements(1) == x.shape.elements(1), "reshape", "expected ", x.shape.elements(1),
-              " elements per image as in ", x.shape, ", got ", y);
-        return {y};
+        check(y.elements() == x.shape.elements(), "reshape", "expected ",
+              x.image_shape().elements(), " elements", x.parameter ? "" : " per image", " as in ",
+              x.shape, ", got ", y);
+        return {y, x.dtype, x.parameter};
+    }
+    Takes takes(int /*input*/) const override {
+        return flatten_ ? Takes::kActivation : Takes::kEither;
     }
 
     Signature plan(const PlanContext& context) override {

@@ -8,7 +8,20 @@ namespace pronghorn {
 
 void Planner::backward() {
     for (size_t i = placed_.size(); i-- > 0;) {
-        if (value(placed_[i].output).wants_gradient) backward_node(placed_[i]);
+        const Placed& placed = placed_[i];
+        if (once(placed) || !value(placed.output).wants_gradient) continue;
+        const int d_out = combined_gradient(placed.output);
+        if (d_out != kNowhere) backward_node(placed, d_out);  // else nothing depends on it
+    }
+    plan_->sources.resize(gradient_places_.size());
+    for (size_t i = placed_.size(); i-- > 0;) {
+        const Placed& placed = placed_[i];
+        if (!once(placed) || placed.signature.view || !value(placed.output).wants_gradient)
+            continue;
+        const auto target = static_cast<size_t>(value(placed.output).target);
+        if (gradient_places_[target].empty()) continue;
+        plan_->sources[target].sum = kept_place(spec(placed.output).shape.elements());
+        backward_node(placed, plan_->sources[target].sum);
     }
     if (!plan_->updates_parameters) keep_gradients();
 }
@@ -35,9 +48,7 @@ int Planner::combined_gradient(int tensor) {
     return terms.empty() ? kNowhere : terms[0];
 }
 
-void Planner::backward_node(Placed& placed) {
-    const int d_out = combined_gradient(placed.output);
-    if (d_out == kNowhere) return;  // nothing that counts depends on it
+void Planner::backward_node(const Placed& placed, int d_out) {
     if (placed.signature.view) {
         if (placed.wants[0]) value(placed.inputs[0]).contributions.push_back(d_out);
         return;
@@ -49,7 +60,7 @@ void Planner::backward_node(Placed& placed) {
         const Tensor& input = spec(placed.inputs[i]);
         if (!placed.wants[i]) continue;
         if (input.parameter) {
-            d_in[i] = parameter_gradient(placed, i);
+            d_in[i] = parameter_gradient(placed.inputs[i]);
         } else {
             d_in[i] = image_place(input.shape.elements(1));
             value(placed.inputs[i]).contributions.push_back(d_in[i]);
@@ -70,26 +81,28 @@ void Planner::backward_node(Placed& placed) {
                                       : phase == Phase::kBackward;
             if (!writes) continue;
             step.d_in[i] = d_in[i];
-            if (owner && d_in[i] != kNowhere) step.updates[i] = parameter_of(placed.inputs[i]);
+            if (owner && d_in[i] != kNowhere) {
+                step.updates[i] = value(placed.inputs[i]).target;
+            }
         }
         if (placed.signature.backward_reads_output && step.info.reads_out) {
             step.out = value(placed.output).place;
         }
         if (step.info.reads_d_out) step.d_out = d_out;
         step.saved = placed.saved;
-        (phase == Phase::kBackward ? main_ : final_).push_back(step);
+        (step.once ? late_ : phase == Phase::kBackward ? main_ : final_).push_back(step);
     }
 }
 
-/// A place for one term of a parameter's gradient; number_sources() settles where.
-int Planner::parameter_gradient(const Placed& placed, size_t input) {
-    const int parameter = parameter_of(placed.inputs[input]);
+/// A place for one term of the gradient of a parameter, or of what is computed from parameters;
+/// number_sources() settles where.
+int Planner::parameter_gradient(int tensor) {
     Place term;
     term.space = Space::kParts;
-    term.size = spec(placed.inputs[input]).shape.elements();
-    term.index = parameter;
+    term.size = spec(tensor).shape.elements();
+    term.index = value(tensor).target;
     const int id = new_place(term);
-    gradient_places_[static_cast<size_t>(parameter)].push_back(id);
+    gradient_places_[static_cast<size_t>(term.index)].push_back(id);
     return id;
 }
 
@@ -102,12 +115,11 @@ void Planner::keep_gradients() {
         plan_->kept_gradients.push_back(gradient);
         plan_->kept_shapes.push_back(spec(tensor).shape);
     }
-    for (const Parameter& parameter : graph_.parameters) {
+    for (size_t i = 0; i < graph_.parameters.size(); ++i) {
+        const Parameter& parameter = graph_.parameters[i];
         if (!parameter.trainable) continue;
-        Place sum;
-        sum.size = parameter.buffer->shape().elements();
-        sum.keep = true;
-        plan_->kept_gradients.push_back(new_place(sum));
+        plan_->sources[i].sum = kept_place(parameter.buffer->shape().elements());
+        plan_->kept_gradients.push_back(plan_->sources[i].sum);
         plan_->kept_shapes.push_back(parameter.buffer->shape());
     }
 }

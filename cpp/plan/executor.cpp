@@ -157,7 +157,7 @@ void Plan::run_task(Run& run, const Item& item, Cursor at) noexcept {
     const Step& step = steps[static_cast<size_t>(item.step)];
     Args args;
     args.scratch = at.slot + slot_floats;
-    args.images = batch;
+    args.images = step.once ? 1 : batch;
     bind(run, step, at, args);
     float* block = args.scratch + scratch_floats;
     std::array<Range, kMaxInputs> owned{};
@@ -222,22 +222,19 @@ void Plan::bind(const Run& run, const Step& step, Cursor at, Args& args) const n
     args.step = static_cast<uint64_t>(run.call.iteration + at.number);
 }
 
-/// Sums a block of a parameter's gradient from its sources, and applies it or keeps it.
+/// Sums a block of a gradient from its sources, and applies it or keeps it.
 void Plan::reduce(const Run& run, const Item& item, Cursor at) noexcept {
-    const auto parameter = static_cast<size_t>(item.parameter);
-    const GradientSources& block = sources[parameter];
-    const int64_t size = parameters[parameter].buffer->size();
-    const float* first =
-        memory.floats() + places[static_cast<size_t>(block.place)].offset + item.range.begin;
-    float* sum = at.slot + slot_floats + scratch_floats;
-    if (!updates_parameters) {
-        size_t kept = kept_gradients.size() - 1;
-        for (size_t i = parameters.size(); --i > parameter;) kept -= parameters[i].trainable;
-        sum = memory.floats() + places[static_cast<size_t>(kept_gradients[kept])].offset +
-              item.range.begin;
+    const GradientSources& source = sources[item.target];
+    const auto floats = [this](int id) {
+        return memory.floats() + places[static_cast<size_t>(id)].offset;
+    };
+    float* sum = source.sum == kNowhere ? at.slot + slot_floats + scratch_floats
+                                        : floats(source.sum) + item.range.begin;
+    kernels->sum_sources(item.range.count, floats(source.place) + item.range.begin, source.count,
+                         source.size, sum);
+    if (source.sum == kNowhere) {
+        update(run, static_cast<int>(item.target), item.range, sum, at.number);
     }
-    kernels->sum_sources(item.range.count, first, block.count, size, sum);
-    if (updates_parameters) update(run, item.parameter, item.range, sum, at.number);
 }
 
 void Plan::update(const Run& run, int parameter, Range range, const float* gradient,
@@ -259,7 +256,8 @@ void Plan::add_totals(Run& run, int64_t number) noexcept {
     size_t row = 1;
     for (const LossTerm& term : losses) {
         double sum = 0;
-        for (int64_t i = 0; i < batch; ++i) {
+        if (term.scale == kNowhere) sum = term.weight * values(term.value)[0];
+        for (int64_t i = 0; i < batch && term.scale != kNowhere; ++i) {
             sum += static_cast<double>(values(term.value)[i]) * values(term.scale)[i];
         }
         const auto images = static_cast<double>(batch);

@@ -44,7 +44,8 @@ struct Step {
     Stage info;
     std::string name;
     bool lanes = false;  // touches tensors in lanes layout
-    size_t inputs = 2;  // of in, d_in and updates, those that mean something
+    bool once = false;   // of parameters alone: Args::images is 1
+    size_t inputs = 2;   // of in, d_in and updates, those that mean something
     std::array<int, kMaxInputs> in, d_in;
     int out = kNowhere, d_out = kNowhere, saved = kNowhere, packed = kNowhere;
     /// Parameter whose blocks this step's tasks finish and update at once, per input; or kNowhere.
@@ -71,7 +72,7 @@ struct Item {
     int step = 0;                         // kTask
     int64_t task = 0;                     // kTask; the part's number for kPart
     int64_t first_image = 0, images = 0;  // kPart
-    int parameter = 0;                    // kReduce: elements [range) of its gradient sources
+    size_t target = 0;                    // kReduce: elements [range) of these gradient sources
     Range range;
 };
 
@@ -82,14 +83,17 @@ struct Segment {
     std::vector<Item> items;
 };
 
-/// Sums that become the gradient of one parameter, `count` of them in a row.
+/// Terms of the gradient of one parameter, `count` of them in a row, and where their sum goes:
+/// kNowhere if it only serves to update the parameter at once.
 struct GradientSources {
     int place = kNowhere;
-    int64_t count = 0;
+    int64_t count = 0, size = 0;
+    int sum = kNowhere;
 };
 
+/// Values of shape (batch,), each times its scale; or one value of the weights alone, unscaled.
 struct LossTerm {
-    int value = kNowhere, scale = kNowhere;  // places of (batch,)
+    int value = kNowhere, scale = kNowhere;
     double weight = 1;
 };
 struct MetricTerm {
@@ -146,7 +150,7 @@ class Plan {
     std::vector<Place> places;
     std::vector<Step> steps;
     std::vector<Segment> segments;
-    std::vector<GradientSources> sources;  // by parameter
+    std::vector<GradientSources> sources;  // by parameter, then of what is computed from them
     std::vector<LossTerm> losses;
     std::vector<MetricTerm> metrics;
     Arena memory;

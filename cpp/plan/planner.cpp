@@ -22,7 +22,6 @@ std::unique_ptr<Plan> Planner::build() {
     plan_->optimizer = request_.optimizer;
     plan_->updates_parameters = request_.optimizer != nullptr;
     values_.resize(graph_.tensors.size());
-    gradient_places_.resize(graph_.parameters.size());
     mark_gradients();
     place_feeds();
     for (Node& node : graph_.nodes) {
@@ -81,6 +80,7 @@ void Planner::place_feeds() {
         fixed.fixed = parameter.buffer->data();
         fixed.size = parameter.buffer->shape().elements();
         value(parameter.tensor).place = new_place(fixed);
+        value(parameter.tensor).target = new_target();
     }
 }
 
@@ -124,16 +124,23 @@ void Planner::place_node(std::string name, Op* op, std::vector<int> inputs, int 
     value(output).layout = placed.signature.out_layout;
     if (placed.signature.view) {
         value(output).place = value(placed.inputs[0]).place;
+        value(output).target = value(placed.inputs[0]).target;
         placed_.push_back(std::move(placed));
         return;
     }
-    value(output).place = image_place(spec(output).shape.elements(1));
-    if (placed.signature.saved > 0) placed.saved = image_place(placed.signature.saved);
-    if (placed.signature.packed > 0) {
-        Place packed;
-        packed.size = placed.signature.packed;
-        packed.keep = true;
-        placed.packed = new_place(packed);
+    if (spec(output).parameter) {
+        place_parameter(placed);
+    } else {
+        value(output).place = image_place(spec(output).shape.elements(1));
+    }
+    if (placed.signature.saved > 0) {
+        placed.saved =
+            once(placed) ? kept_place(placed.signature.saved) : image_place(placed.signature.saved);
+    }
+    if (placed.signature.packed > 0) placed.packed = kept_place(placed.signature.packed);
+    bool computed = once(placed);  // what is packed may have to be computed first
+    for (int input : placed.inputs) {
+        computed |= spec(input).parameter && place(value(input).place).space != Space::kFixed;
     }
     for (size_t stage = 0; stage < placed.signature.stages.size(); ++stage) {
         const Phase phase = placed.signature.stages[stage].phase;
@@ -146,15 +153,23 @@ void Planner::place_node(std::string name, Op* op, std::vector<int> inputs, int 
             }
             step.out = value(output).place;
             step.saved = placed.saved;
-            main_.push_back(step);
+            (step.once ? once_ : main_).push_back(step);
         } else {
             for (size_t i = 0; i < placed.inputs.size(); ++i) {
                 if (spec(placed.inputs[i]).parameter) step.in[i] = value(placed.inputs[i]).place;
             }
-            prepare_.push_back(step);
+            (computed ? once_ : prepare_).push_back(step);
         }
     }
     placed_.push_back(std::move(placed));
+}
+
+/// The place of what a node computes from parameters alone. Its gradient has a target of its own,
+/// and those of its inputs wait for that: nothing may move them before.
+void Planner::place_parameter(const Placed& placed) {
+    value(placed.output).place = kept_place(spec(placed.output).shape.elements());
+    value(placed.output).target = new_target();
+    for (int input : placed.inputs) is_late_[static_cast<size_t>(value(input).target)] = true;
 }
 
 /// A step of that stage without tensors.
@@ -168,6 +183,11 @@ Step Planner::bound_step(const Placed& placed, size_t stage) const {
                  placed.signature.out_layout == Layout::kLanes;
     step.packed = placed.packed;
     step.inputs = placed.inputs.size();
+    step.once = once(placed);
+    if (step.once && step.info.by_image) {
+        step.info.by_image = false;
+        step.info.tasks = 1;
+    }
     return step;
 }
 
@@ -214,6 +234,10 @@ int feed_number(const Graph& graph, int tensor) {
 void Planner::place_losses() {
     const auto batch = static_cast<double>(graph_.batch());
     for (const LossRequest& loss : request_.losses) {
+        if (spec(loss.tensor).parameter) {
+            place_penalty(loss);
+            continue;
+        }
         check(graph_.shape(loss.tensor) == Shape{graph_.batch()}, "graph",
               "expected a loss of shape (", graph_.batch(), ",), got ", graph_.shape(loss.tensor));
         double terms = 1;
@@ -248,6 +272,22 @@ void Planner::place_losses() {
     }
 }
 
+/// A loss of the weights alone: one value, whatever the batch.
+void Planner::place_penalty(const LossRequest& loss) {
+    const Shape& shape = graph_.shape(loss.tensor);
+    check(shape.elements() == 1 && loss.weight_input < 0, "graph",
+          "expected a loss of parameters to be one value without sample weights, got ", shape);
+    plan_->losses.push_back({value(loss.tensor).place, kNowhere, loss.weight});
+    if (!value(loss.tensor).wants_gradient) return;
+    Step step;
+    step.op = own(make_loss_scale(static_cast<float>(loss.weight), false, 1));
+    step.name = "loss_scale";
+    step.info = {Phase::kForward, false, 1, 0, 0};
+    step.once = true;
+    step.out = parameter_gradient(loss.tensor);
+    once_.push_back(step);
+}
+
 void Planner::place_metrics() {
     for (const MetricRequest& metric : request_.metrics) {
         check(graph_.shape(metric.tensor) == Shape{graph_.batch()}, "graph",
@@ -270,11 +310,17 @@ int Planner::image_place(int64_t floats_per_image) {
     return new_place(place);
 }
 
-int Planner::parameter_of(int tensor) const {
-    for (size_t i = 0; i < graph_.parameters.size(); ++i) {
-        if (graph_.parameters[i].tensor == tensor) return static_cast<int>(i);
-    }
-    return -1;
+int Planner::kept_place(int64_t floats) {
+    Place place;
+    place.size = floats;
+    place.keep = true;
+    return new_place(place);
+}
+
+int Planner::new_target() {
+    gradient_places_.emplace_back();
+    is_late_.push_back(false);
+    return static_cast<int>(gradient_places_.size()) - 1;
 }
 
 Op* Planner::own(std::unique_ptr<Op> op) {

@@ -34,7 +34,8 @@ class Planner {
         Layout layout = Layout::kRows;
         int place = kNowhere;
         bool wants_gradient = false;
-        std::vector<int> contributions;  // places of the terms of its gradient
+        int target = kNowhere;           // parameters': the number of its gradient's sources
+        std::vector<int> contributions;  // activations': places of the terms of its gradient
     };
     /// By-image steps that run depth first, all in one segment.
     struct Chain {
@@ -49,16 +50,19 @@ class Planner {
     void place_feeds();
     void place_node(std::string name, Op* op, std::vector<int> inputs, int output);
     int in_layout(int tensor, Layout layout);
+    void place_parameter(const Placed& placed);
+    bool once(const Placed& placed) const { return spec(placed.output).parameter; }
     Step bound_step(const Placed& placed, size_t stage) const;
     void place_outputs();
     void place_losses();
+    void place_penalty(const LossRequest& loss);
     void place_metrics();
 
     // backward.cpp
     void backward();
     int combined_gradient(int tensor);
-    void backward_node(Placed& placed);
-    int parameter_gradient(const Placed& placed, size_t input);
+    void backward_node(const Placed& placed, int d_out);
+    int parameter_gradient(int tensor);
     void keep_gradients();
 
     // segments.cpp
@@ -66,7 +70,10 @@ class Planner {
     void cut_chain(int begin, int end);
     void cut_tasks(int begin, int end, bool once_per_call);
     void cut_final();
-    void number_sources(int parameter);
+    void cut_late(int begin);
+    void add_segment(std::vector<Item> items);
+    void number_sources(size_t target);
+    void add_sums(size_t target, std::vector<Item>& items) const;
     int64_t terms_of(int place) const;
     int64_t batch_images() const;
 
@@ -79,7 +86,8 @@ class Planner {
 
     int new_place(const Place& place);
     int image_place(int64_t floats_per_image);
-    int parameter_of(int tensor) const;  // its number, or -1
+    int kept_place(int64_t floats);
+    int new_target();
     Value& value(int tensor) { return values_[static_cast<size_t>(tensor)]; }
     const Tensor& spec(int tensor) const { return graph_.tensors[static_cast<size_t>(tensor)]; }
     Place& place(int id) { return plan_->places[static_cast<size_t>(id)]; }
@@ -92,10 +100,14 @@ class Planner {
     std::vector<Value> values_;  // by tensor
     std::vector<Placed> placed_;
     std::map<std::pair<int, Layout>, int> converted_;
-    std::vector<Step> prepare_, main_, final_;
+    // In the order of a step: packing, what is computed from weights alone, the passes, gradients
+    // that nothing waits for, and the backward pass of what was computed from weights.
+    std::vector<Step> prepare_, once_, main_, final_, late_;
     std::vector<Chain> chains_;
     bool any_lanes_ = false;
-    std::vector<std::vector<int>> gradient_places_;  // by parameter: of the terms of its gradient
+    // By target: the places of the terms of its gradient, and whether late_ reads or adds to it.
+    std::vector<std::vector<int>> gradient_places_;
+    std::vector<bool> is_late_;
 };
 
 /// Elements of a parameter whose partial gradients one task sums and applies.

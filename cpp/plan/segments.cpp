@@ -19,16 +19,18 @@ constexpr double kLeastFlopsOfPart = 1e6;
 /// All steps in one list, and segments for all but the last.
 void Planner::join_steps() {
     auto& steps = plan_->steps;
-    steps = prepare_;
-    steps.insert(steps.end(), main_.begin(), main_.end());
-    steps.insert(steps.end(), final_.begin(), final_.end());
+    for (const auto* group : {&prepare_, &once_, &main_, &final_, &late_}) {
+        steps.insert(steps.end(), group->begin(), group->end());
+    }
     for (const Step& step : steps) {
         plan_->flops += step.info.flops;
         any_lanes_ |= step.lanes;
     }
-    const int main_begin = static_cast<int>(prepare_.size());
+    const int once_begin = static_cast<int>(prepare_.size());
+    const int main_begin = once_begin + static_cast<int>(once_.size());
     const int main_end = main_begin + static_cast<int>(main_.size());
-    if (main_begin > 0) cut_tasks(0, main_begin, !plan_->updates_parameters);
+    if (once_begin > 0) cut_tasks(0, once_begin, !plan_->updates_parameters);
+    for (int i = once_begin; i < main_begin; ++i) cut_tasks(i, i + 1, !plan_->updates_parameters);
     for (int begin = main_begin; begin < main_end;) {
         int end = begin;
         while (end < main_end && steps[static_cast<size_t>(end)].info.by_image) ++end;
@@ -89,23 +91,16 @@ void Planner::cut_tasks(int begin, int end, bool once_per_call) {
 
 /// Gradients that nothing waits for, sums of partial gradients, and the losses' totals.
 void Planner::cut_final() {
-    const int end = static_cast<int>(plan_->steps.size());
-    cut_tasks(end - static_cast<int>(final_.size()), end, false);
+    const int late_begin = static_cast<int>(plan_->steps.size() - late_.size());
+    cut_tasks(late_begin - static_cast<int>(final_.size()), late_begin, false);
     Segment& segment = plan_->segments.back();
-    plan_->sources.resize(plan_->parameters.size());
-    for (size_t i = 0; i < plan_->parameters.size(); ++i) number_sources(static_cast<int>(i));
+    plan_->sources.resize(gradient_places_.size());
+    for (size_t i = 0; i < plan_->sources.size(); ++i) number_sources(i);
     bool after_owners = false;  // sums of whole gradients that this very segment makes must wait
     std::vector<Item> sums;
-    for (size_t i = 0; i < plan_->sources.size(); ++i) {
-        if (plan_->sources[i].count == 0) continue;
-        const int64_t size = plan_->parameters[i].buffer->shape().elements();
-        for (int64_t begin = 0; begin < size; begin += kReduceBlock) {
-            Item item;
-            item.kind = Item::Kind::kReduce;
-            item.parameter = static_cast<int>(i);
-            item.range = {begin, std::min(kReduceBlock, size - begin)};
-            sums.push_back(item);
-        }
+    for (size_t i = 0; i < plan_->parameters.size(); ++i) {
+        if (plan_->sources[i].count == 0 || is_late_[i]) continue;
+        add_sums(i, sums);
         for (int id : gradient_places_[i]) {
             for (const Step& step : final_) {
                 after_owners |= std::count(step.d_in.begin(), step.d_in.end(), id) > 0;
@@ -118,21 +113,59 @@ void Planner::cut_final() {
         sums.push_back(totals);
     }
     if (after_owners) {
-        Segment next;
-        next.begin = next.end = end;
-        next.items = std::move(sums);
-        plan_->segments.push_back(std::move(next));
+        add_segment(std::move(sums));
     } else {
         segment.items.insert(segment.items.end(), sums.begin(), sums.end());
         if (segment.items.empty()) plan_->segments.pop_back();
     }
+    cut_late(late_begin);
+}
+
+/// The way back through what was computed from parameters, and then those parameters themselves.
+void Planner::cut_late(int begin) {
+    const auto end = static_cast<int>(plan_->steps.size());
+    for (int i = begin; i < end; ++i) {
+        const int d_out = plan_->steps[static_cast<size_t>(i)].d_out;
+        for (size_t target = plan_->parameters.size(); target < is_late_.size(); ++target) {
+            const bool first =
+                i == begin || plan_->steps[static_cast<size_t>(i) - 1].d_out != d_out;
+            if (!first || d_out == kNowhere || plan_->sources[target].sum != d_out) continue;
+            std::vector<Item> sums;
+            add_sums(target, sums);
+            add_segment(std::move(sums));
+        }
+        cut_tasks(i, i + 1, false);
+    }
+    std::vector<Item> sums;
+    for (size_t i = 0; i < plan_->parameters.size(); ++i) {
+        if (is_late_[i] && plan_->sources[i].count > 0) add_sums(i, sums);
+    }
+    if (!sums.empty()) add_segment(std::move(sums));
+}
+
+void Planner::add_sums(size_t target, std::vector<Item>& items) const {
+    const int64_t size = plan_->sources[target].size;
+    for (int64_t begin = 0; begin < size; begin += kReduceBlock) {
+        Item item;
+        item.kind = Item::Kind::kReduce;
+        item.target = target;
+        item.range = {begin, std::min(kReduceBlock, size - begin)};
+        items.push_back(item);
+    }
+}
+
+void Planner::add_segment(std::vector<Item> items) {
+    Segment segment;
+    segment.begin = segment.end = static_cast<int>(plan_->steps.size());
+    segment.items = std::move(items);
+    plan_->segments.push_back(std::move(segment));
 }
 
 /// Terms that a gradient place holds: one per part of the chain that writes it, or one.
 int64_t Planner::terms_of(int id) const {
     for (size_t i = 0; i < plan_->steps.size(); ++i) {
         const Step& step = plan_->steps[i];
-        if (std::count(step.d_in.begin(), step.d_in.end(), id) == 0) continue;
+        if (step.out != id && std::count(step.d_in.begin(), step.d_in.end(), id) == 0) continue;
         if (!step.info.by_image) return 1;
         for (const Chain& chain : chains_) {
             const int at = static_cast<int>(i);
@@ -142,34 +175,32 @@ int64_t Planner::terms_of(int id) const {
     return 0;
 }
 
-/// Lays the terms of a parameter's gradient side by side in one place, or, where one owner makes
-/// all of it and an optimizer waits, does without: blocks are updated as they are finished.
-void Planner::number_sources(int parameter) {
-    const auto& terms = gradient_places_[static_cast<size_t>(parameter)];
+/// Lays the terms of a gradient side by side in one place, or, where one owner makes all of it and
+/// an optimizer waits, does without: blocks are updated as they are finished.
+void Planner::number_sources(size_t target) {
+    const auto& terms = gradient_places_[target];
+    const bool at_once = terms.size() == 1 && plan_->updates_parameters && !is_late_[target] &&
+                         target < plan_->parameters.size();
     bool owned = false;
     for (Step& step : plan_->steps) {
         for (int& update : step.updates) {
-            if (update != parameter) continue;
+            if (update != static_cast<int>(target)) continue;
             owned = true;
-            if (terms.size() > 1 || !plan_->updates_parameters) update = kNowhere;
+            if (!at_once) update = kNowhere;
         }
     }
     if (terms.empty()) return;
-    if (owned && terms.size() == 1 && plan_->updates_parameters) {
+    if (owned && at_once) {
         place(terms[0]).size = 0;
         return;
     }
-    GradientSources& sources = plan_->sources[static_cast<size_t>(parameter)];
-    const int64_t size =
-        plan_->parameters[static_cast<size_t>(parameter)].buffer->shape().elements();
+    GradientSources& sources = plan_->sources[target];
+    sources.size = place(terms[0]).size;
     for (int id : terms) {
-        place(id).offset = sources.count * size;  // within the block of sources
+        place(id).offset = sources.count * sources.size;  // within the block of sources
         sources.count += terms_of(id);
     }
-    Place block;
-    block.size = sources.count * size;
-    block.keep = true;
-    sources.place = new_place(block);
+    sources.place = kept_place(sources.count * sources.size);
 }
 
 }  // namespace pronghorn
