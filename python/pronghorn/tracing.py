@@ -8,6 +8,7 @@ of tensors in the graph. Each function of `ops` adds an op and returns another `
 from __future__ import annotations
 
 import contextlib
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ from pronghorn.operators import Operators
 from pronghorn.variable import Variable
 
 if TYPE_CHECKING:
+    from pronghorn.calls import Arguments
+    from pronghorn.layers.layer import Layer
     from pronghorn.layers.lowering import GraphBuilder
 
 _recorded: ContextVar[GraphBuilder | None] = ContextVar("graph", default=None)
@@ -120,6 +123,37 @@ def add(
     tensors = [as_tensor(graph, value) for value in inputs]
     number = graph.add(op, [tensor.number for tensor in tensors], **attributes)
     return Tensor(graph, number, all(tensor.parameter for tensor in tensors))
+
+
+def record_call(
+    layer: Layer, graph: GraphBuilder, tensors: Sequence[int], call: Arguments
+) -> list[int]:
+    """Records the `call` of a layer; returns its outputs."""
+    args, kwargs = call.fill([Tensor(graph, number) for number in tensors])
+    if "training" in inspect.signature(layer.call).parameters:
+        kwargs.setdefault("training", graph.training)
+    with recording(graph):
+        result = layer.call(*args, **kwargs)
+    outputs = list(result) if isinstance(result, list | tuple) else [result]
+    for output in outputs:
+        if not isinstance(output, Tensor) or output.parameter:
+            raise ValueError(
+                f"{layer.label}: expected `call` to return a tensor computed from its "
+                f"input, or a list of such, got {output!r}"
+            )
+    return [output.number for output in outputs]
+
+
+def run(function: Callable[[Tensor], Tensor], array: NDArray[Any]) -> NDArray[np.float32]:
+    """Runs a function written in `ops` on an array whose first axis is the batch."""
+    from pronghorn.layers.lowering import GraphBuilder  # noqa: PLC0415 it imports this
+
+    graph = GraphBuilder(len(array))
+    output = record(graph, function, [graph.input(array.shape[1:])])
+    result = np.empty(graph.shape(output), np.float32)
+    plan = graph.core.compile(outputs=[output])
+    plan.run([array], np.arange(len(array)), outputs=[result])
+    return result
 
 
 def record(

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pronghorn.calls import Arguments
 from pronghorn.operators import Operators
 from pronghorn.utils.naming import auto_name
 
@@ -57,6 +58,7 @@ class Node:
         shapes: Shapes of the outputs.
         dtype: Type of the outputs.
         training: False if the call fixed inference mode, else None.
+        call: All arguments of the call, for a layer that takes more than tensors.
     """
 
     def __init__(
@@ -66,8 +68,10 @@ class Node:
         shapes: Iterable[Shape],
         dtype: str = "float32",
         training: bool | None = None,
+        call: Arguments | None = None,
     ) -> None:
         self.layer = layer
+        self.call = call
         self.inputs = tuple(inputs)
         self.training = training
         self.outputs = tuple(
