@@ -98,6 +98,49 @@ struct Pool {
     int64_t pool_h, pool_w, stride_h, stride_w, pad_top, pad_left;
 };
 
+/// A plane of elementwise work with broadcasting: element (r, i), r < rows, i < size, of operand p
+/// lies at p.x[r * p.row + i * p.step]; steps are 0 or 1. y is contiguous. y may be an operand of
+/// the same extent.
+struct Plane {
+    struct Operand {
+        const float* x;
+        int64_t row, step;
+    };
+    int64_t rows, size;
+    Operand in[3];
+    float* y;
+};
+
+/// The comparisons give 1 or 0. kPower has no kernel.
+enum class Binary : int32_t {
+    kAdd,
+    kSubtract,
+    kMultiply,
+    kDivide,
+    kMaximum,
+    kMinimum,
+    kGreater,
+    kGreaterEqual,
+    kLess,
+    kLessEqual,
+    kEqual,
+    kNotEqual,
+    kPower
+};
+
+/// kAny and kAll say 1 or 0 of what is not 0.
+enum class Reduction : int32_t { kSum, kProduct, kMaximum, kMinimum, kAny, kAll };
+
+/// y[r * y_row + i * y_step] = combined(itself, x[r * x_row + i]) for r < rows, i < size, in a
+/// fixed order; y_step is 0 or 1.
+struct ReducePlane {
+    int64_t rows, size;
+    const float* x;
+    int64_t x_row;
+    float* y;
+    int64_t y_row, y_step;
+};
+
 enum class Activation : int32_t { kLinear, kRelu, kTanh, kSigmoid };
 
 /// Keras's ReLU: max_value where x > max_value; x where x > threshold; else slope * (x -

@@ -79,6 +79,7 @@ struct Signature {
     std::array<bool, kMaxInputs> backward_reads{};  // inputs that backward and gradient stages read
     bool backward_reads_output = false;
     std::array<GradientBy, kMaxInputs> gradient{};
+    std::array<bool, kMaxInputs> passes_gradient{};  // activations whose gradient is d_out itself
 };
 
 /// What plan() may look at: everything that is a function of shapes and machine.
@@ -127,6 +128,9 @@ class Op {
 
     /// The block of parameter input `input` that `task` of `stage` finishes (GradientBy::kOwner).
     virtual Range owned(int /*stage*/, int /*input*/, int64_t /*task*/) const { return {}; }
+
+    /// Whether a gradient goes through it at all: not through comparisons or argmax.
+    virtual bool differentiable() const { return true; }
 
     /// For losses: terms averaged per image (Keras's "sum" reduction multiplies by it).
     virtual int64_t terms() const { return 1; }

@@ -59,7 +59,9 @@ void Planner::backward_node(const Placed& placed, int d_out) {
     for (size_t i = 0; i < placed.inputs.size(); ++i) {
         const Tensor& input = spec(placed.inputs[i]);
         if (!placed.wants[i]) continue;
-        if (input.parameter) {
+        if (placed.signature.passes_gradient[i]) {
+            value(placed.inputs[i]).contributions.push_back(d_out);
+        } else if (input.parameter) {
             d_in[i] = parameter_gradient(placed.inputs[i]);
         } else {
             d_in[i] = image_place(input.shape.elements(1));

@@ -48,6 +48,7 @@ void Planner::mark_gradients() {
     }
     for (int tensor : graph_.differentiable) value(tensor).wants_gradient = true;
     for (const Node& node : graph_.nodes) {
+        if (!node.op->differentiable()) continue;
         for (int input : node.inputs) {
             if (value(input).wants_gradient) value(node.output).wants_gradient = true;
         }

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pronghorn._native import core as _core
 from pronghorn.tracing import record_call
@@ -57,6 +58,7 @@ class GraphBuilder:
         self._trainable = trainable
         self._optimizer = optimizer
         self._parameters: dict[int, int] = {}
+        self._constants: dict[tuple[tuple[int, ...], bytes], int] = {}
         self._label = ""
 
     def input(self, shape: Sequence[int], dtype: str = "float32") -> int:
@@ -74,12 +76,15 @@ class GraphBuilder:
             self._parameters[key] = self.core.parameter(variable.buffer, trains, slots)
         return self._parameters[key]
 
-    def constant(self, value: Any) -> int:
-        """A tensor that holds an array, without a batch."""
-        array = np.asarray(value, np.float32)
-        buffer = _core.Buffer(array.shape)
-        buffer.array[...] = array
-        return self.core.parameter(buffer)
+    def constant(self, value: ArrayLike) -> int:
+        """A tensor of fixed numbers, without a batch; the same one for equal values."""
+        array = np.ascontiguousarray(value, np.float32).reshape(np.shape(value))
+        key = (array.shape, array.tobytes())
+        if key not in self._constants:
+            buffer = _core.Buffer(array.shape)
+            buffer.array[...] = array
+            self._constants[key] = self.core.parameter(buffer)
+        return self._constants[key]
 
     def add(self, op: str, inputs: Sequence[int], **attributes: Any) -> int:
         """Adds an op of the core; returns its output."""
