@@ -84,5 +84,7 @@ class Arguments:
 
 def plain(tensors: Sequence[Any]) -> Arguments:
     """The arguments of `layer(x)`, or of `layer([x, y])` for several tensors."""
-    found = list(tensors)
-    return Arguments([found if len(found) > 1 else found[0]], {}, lambda _: True)
+    slots = [Slot(index) for index in range(len(tensors))]
+    call = Arguments([slots if len(slots) > 1 else slots[0]], {}, lambda _: False)
+    call.tensors = list(tensors)
+    return call

@@ -84,4 +84,6 @@ class Operators:
         return _ops().get_item(self, key)
 
     def __iter__(self) -> Any:
-        raise TypeError(f"{self!r} cannot be iterated over; use ops.unstack or ops.split")
+        raise TypeError(
+            f"{self!r} cannot be iterated over; use ops.unstack or ops.split"
+        )

@@ -144,7 +144,9 @@ def record_call(
     return [output.number for output in outputs]
 
 
-def run(function: Callable[[Tensor], Tensor], array: NDArray[Any]) -> NDArray[np.float32]:
+def run(
+    function: Callable[[Tensor], Tensor], array: NDArray[Any]
+) -> NDArray[np.float32]:
     """Runs a function written in `ops` on an array whose first axis is the batch."""
     from pronghorn.layers.lowering import GraphBuilder  # noqa: PLC0415 it imports this
 

@@ -155,9 +155,7 @@ class Layer:
 
     # Calls.
 
-    def __call__(
-        self, *args: Any, training: bool | None = None, **kwargs: Any
-    ) -> Any:
+    def __call__(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
         """Applies the layer to symbolic tensors or to arrays.
 
         Args:
@@ -239,7 +237,8 @@ class Layer:
         """The arguments of a call, and its arrays as the core takes them."""
         call = Arguments(args, kwargs, lambda one: isinstance(one, np.ndarray))
         if not call.tensors:  # lists of numbers
-            call = Arguments(args[:1], {}, lambda _: False)
+            if not args:
+                raise ValueError(f"{self.label}: expected an input, got none")
             call.tensors, call.args = [args[0]], (calls.Slot(0), *args[1:])
         feeds = [data.as_feed(array, f"{self.label}: input") for array in call.tensors]
         if len({len(feed) for feed in feeds}) != 1:

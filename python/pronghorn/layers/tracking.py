@@ -38,7 +38,7 @@ class TrackedList(list[Any]):
         """Inserts a value."""
         super().insert(index, self._track(value))
 
-    def __iadd__(self, values: Iterable[Any]) -> TrackedList:  # type: ignore[misc,override]
+    def __iadd__(self, values: Iterable[Any]) -> TrackedList:  # type: ignore[misc]
         self.extend(values)
         return self
 

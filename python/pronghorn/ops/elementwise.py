@@ -37,7 +37,8 @@ def _unary(name: str, kind: str, text: str) -> Unary:
     def function(x: Any) -> Any:
         return unary(kind, x)
 
-    return _named(function, name, text)
+    result: Unary = _named(function, name, text)
+    return result
 
 
 def _named(function: Any, name: str, text: str) -> Any:

@@ -3,16 +3,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from pronghorn import eager
+from pronghorn import eager, tracing
 from pronghorn.layers import arguments
 from pronghorn.ops import operation as base
-from pronghorn.ops.elementwise import _unary, maximum, multiply, sigmoid, subtract, unary
+from pronghorn.ops.elementwise import (
+    _unary,
+    maximum,
+    multiply,
+    sigmoid,
+    subtract,
+    unary,
+)
 from pronghorn.ops.operation import operation
 from pronghorn.ops.reductions import logsumexp
 from pronghorn.ops.shaping import expand_dims, split, squeeze, transpose
@@ -138,8 +144,7 @@ def matmul(x1: Any, x2: Any) -> Any:
     """
     if not base.traced(x1, x2):
         return np.matmul(base.array(x1, "matmul"), base.array(x2, "matmul"))
-    graph = base.tracing.graph_of([x1, x2])
-    a, b = (base.tracing.as_tensor(graph, x) for x in (x1, x2))  # type: ignore[arg-type]
+    a, b = base.tensors(x1, x2)
     if not a.parameter and b.parameter and b.ndim == 2 and a.ndim >= 2:
         return base.add("dense", a, b)
     if b.parameter and b.ndim == 1:
@@ -177,8 +182,8 @@ def _dims(name: str, x: Any) -> int:
     dims = base.rank_of(x) - 2
     if not 1 <= dims <= 3:
         raise ValueError(
-            f"ops.{name}: expected a batch of images with 1 to 3 axes and channels, got "
-            f"{x!r}"
+            f"ops.{name}: expected a batch of images with 1 to 3 axes and channels, "
+            f"got {x!r}"
         )
     return dims
 
@@ -191,7 +196,7 @@ def _windowed(
     layout = arguments.data_format(f"ops.{name}", data_format)
     dims = _dims(name, x)
     if not base.traced(x, *weights):
-        return base.tracing.run(
+        return tracing.run(
             lambda one: _windowed(
                 name, op, one, weights, layout, least_dims, **attributes
             ),
@@ -256,7 +261,7 @@ def depthwise_conv(
     data_format: str | None = None,
     dilation_rate: Any = 1,
 ) -> Any:
-    """Convolution of each channel by itself; the kernel is (..., channels, multiplier)."""
+    """Convolution of each channel by itself; the kernel is (..., channels, factor)."""
     dims = _dims("depthwise_conv", inputs)
     return _windowed(
         "depthwise_conv", "depthwise_conv2d", inputs, [kernel], data_format, 2,
@@ -308,7 +313,12 @@ def average_pool(
 
 
 def _pool(
-    name: str, x: Any, pool_size: Any, strides: Any, padding: str, data_format: str | None
+    name: str,
+    x: Any,
+    pool_size: Any,
+    strides: Any,
+    padding: str,
+    data_format: str | None,
 ) -> Any:
     dims = _dims(name, x)
     size = _per_axis(name, "pool_size", pool_size, dims)

@@ -59,12 +59,17 @@ def add(op: str, *inputs: Any, **attributes: Any) -> Tensor:
     return tracing.add(graph, op, inputs, **attributes)
 
 
-def tensor(value: Any) -> Tensor:
-    """A traced value as a tensor: variables become one."""
-    graph = tracing.graph_of([value])
+def tensors(*values: Any) -> list[Tensor]:
+    """Traced values as tensors: variables and constants become some."""
+    graph = tracing.graph_of(values)
     if graph is None:
-        raise ValueError(f"expected a tensor, got {value!r}")
-    return tracing.as_tensor(graph, value)
+        raise ValueError(f"expected tensors, got {values!r}")
+    return [tracing.as_tensor(graph, value) for value in values]
+
+
+def tensor(value: Any) -> Tensor:
+    """A traced value as a tensor."""
+    return tensors(value)[0]
 
 
 def array(value: Any, name: str) -> NDArray[np.float32]:

@@ -27,6 +27,7 @@ from pronghorn.ops.elementwise import (
     subtract,
 )
 from pronghorn.ops.operation import operation
+from pronghorn.tracing import Tensor
 
 _POSITIONS = ("argmax", "argmin")
 
@@ -46,7 +47,7 @@ def reduce(kind: str, x: Any, axis: Any, keepdims: bool) -> Any:
     return getattr(np, kind)(values, axis=axis, keepdims=keepdims)
 
 
-def _axes(kind: str, tensor: base.Tensor, axis: Any) -> list[int]:
+def _axes(kind: str, tensor: Tensor, axis: Any) -> list[int]:
     """Axes counted from the front; None means all."""
     if axis is None and not tensor.parameter:
         raise ValueError(
@@ -118,7 +119,10 @@ def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
 
 @operation
 def norm(
-    x: Any, ord: int | float | str | None = None, axis: Any = None, keepdims: bool = False
+    x: Any,
+    ord: int | float | str | None = None,
+    axis: Any = None,
+    keepdims: bool = False,
 ) -> Any:
     """The norm of vectors along an axis.
 
@@ -143,7 +147,9 @@ def norm(
 
 
 @operation
-def normalize(x: Any, axis: Any = -1, order: int = 2, epsilon: float | None = None) -> Any:
+def normalize(
+    x: Any, axis: Any = -1, order: int = 2, epsilon: float | None = None
+) -> Any:
     """`x` divided by its norm along an axis; the norm is at least `epsilon`."""
     least = 1e-7 if epsilon is None else epsilon
     return divide(x, maximum(norm(x, order, axis, True), least))

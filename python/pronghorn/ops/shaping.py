@@ -162,14 +162,13 @@ def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
 
 
 def _joined(name: str, xs: list[Any], axis: int) -> Tensor:
-    graph = base.tracing.graph_of(xs)
-    if graph is None:
-        raise ValueError(f"ops.{name}: expected tensors, got {xs!r}")
-    tensors = [base.tracing.as_tensor(graph, x) for x in xs]
+    tensors = base.tensors(*xs)
     images = [tensor for tensor in tensors if not tensor.parameter]
     place = base.axis_in(name, axis, tensors[0].ndim)
     if images:
-        place = base.not_batch(name, images[0], base.axis_in(name, axis, images[0].ndim))
+        place = base.not_batch(
+            name, images[0], base.axis_in(name, axis, images[0].ndim)
+        )
         tensors = [_per_image(tensor, images[0]) for tensor in tensors]
     while len(tensors) > 1:
         tensors = [
@@ -188,7 +187,9 @@ def _per_image(tensor: Tensor, like: Tensor) -> Tensor:
     if not tensor.parameter:
         return tensor
     rank = tensor.ndim
-    corner = get_item(like, (builtins.slice(None), *([builtins.slice(0, 1)] * (rank - 1))))
+    corner = get_item(
+        like, (builtins.slice(None), *([builtins.slice(0, 1)] * (rank - 1)))
+    )
     result: Tensor = add(zeros_like(corner), tensor)
     return result
 
@@ -253,7 +254,9 @@ def flip(x: Any, axis: Any = None) -> Any:
 
 
 @operation
-def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Any:
+def pad(
+    x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None
+) -> Any:
     """Puts values around a tensor.
 
     Args:
@@ -299,7 +302,9 @@ def get_item(x: Any, key: Any) -> Any:
     tensor = base.tensor(x)
     entries = list(key) if isinstance(key, tuple) else [key]
     whole = builtins.slice(None)
-    taken = builtins.sum(entry is not None and entry is not Ellipsis for entry in entries)
+    taken = builtins.sum(
+        entry is not None and entry is not Ellipsis for entry in entries
+    )
     if Ellipsis in [entry if entry is Ellipsis else None for entry in entries]:
         at = next(i for i, entry in enumerate(entries) if entry is Ellipsis)
         entries[at : at + 1] = [whole] * (tensor.ndim - taken)
@@ -328,8 +333,8 @@ def _indexed(tensor: Tensor, entries: list[Any]) -> Tensor:
             bounds.append((int(entry) % size, int(entry) % size + 1, 1))
         else:
             raise ValueError(
-                f"Index of {tensor!r}: expected slices, None and integers below {size}, "
-                f"got {entry!r}"
+                f"Index of {tensor!r}: expected slices, None and integers "
+                f"below {size}, got {entry!r}"
             )
     if 0 in shape:
         raise ValueError(f"Index of {tensor!r}: nothing remains of an axis")
