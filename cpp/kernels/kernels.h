@@ -149,6 +149,30 @@ struct ClippedRelu {
     float slope, threshold, max_value;
 };
 
+/// y = f(x), element by element; the functions, and their numbers alpha and beta, are those of
+/// unary_list.inc.
+enum class Unary : int32_t {
+#define PRONGHORN_UNARY(name, Type, reads, finite, numbers, alpha, beta) k##Type,
+#include "kernels/unary_list.inc"
+#undef PRONGHORN_UNARY
+};
+
+struct UnaryFunction {
+    Unary kind;
+    float alpha, beta;
+};
+
+/// A contiguous matrix, and what it is combined with: one value for each row, or for each column.
+struct Grid {
+    int64_t rows, columns;
+    bool by_row;
+};
+
+/// Dropout in general: `dropped` where the number drawn is below `rate`, else x * scale + shift.
+struct Drop {
+    float rate, scale, shift, dropped;
+};
+
 /// One step of SGD: g' = g; with momentum m: v = m*v - lr*g, w += v (nesterov: w += m*v - lr*g);
 /// without: w -= lr*g. Keras's formulas.
 struct Sgd {
