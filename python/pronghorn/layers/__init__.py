@@ -42,8 +42,6 @@ from pronghorn.layers.pooling import (
     AvgPool1D,
     AvgPool2D,
     AvgPool3D,
-    GlobalAveragePooling2D,
-    GlobalAvgPool2D,
     MaxPool1D,
     MaxPool2D,
     MaxPool3D,

@@ -18,6 +18,7 @@ from pronghorn.config import conv_algorithm
 from pronghorn.layers.lowering import GraphBuilder, named
 
 if TYPE_CHECKING:
+    from pronghorn.calls import Arguments
     from pronghorn.layers.layer import Layer
     from pronghorn.training.samples import Samples
     from pronghorn.training.trainer import Trainer
@@ -56,35 +57,48 @@ class ForwardPlan:
     """A plan that computes a layer's or model's outputs, and their shapes."""
 
     def __init__(
-        self, layer: Layer, feeds: Sequence[Array], batch: int, training: bool
+        self,
+        layer: Layer,
+        feeds: Sequence[Array],
+        batch: int,
+        training: bool,
+        call: Arguments | None = None,
     ) -> None:
         graph = GraphBuilder(batch, training)
         with named(layer):
             inputs = [graph.input(feed.shape[1:], str(feed.dtype)) for feed in feeds]
-        outputs = graph.lower(layer, inputs)
+        outputs = graph.lower(layer, inputs, call=call)
         self.shapes = [graph.shape(tensor) for tensor in outputs]
         self.plan = graph.core.compile(outputs=outputs, conv_algorithm=conv_algorithm())
 
 
 def forward_plan(
-    layer: Layer, feeds: Sequence[Array], batch: int, training: bool = False
+    layer: Layer,
+    feeds: Sequence[Array],
+    batch: int,
+    training: bool = False,
+    call: Arguments | None = None,
 ) -> ForwardPlan:
     """A plan that computes a built layer's or model's outputs."""
 
     def make() -> ForwardPlan:
-        return ForwardPlan(layer, feeds, batch, training)
+        return ForwardPlan(layer, feeds, batch, training, call)
 
     signature = tuple((feed.shape[1:], feed.dtype.char) for feed in feeds)
-    key = ("forward", training, batch, signature, conv_algorithm())
+    choices = (training, batch, call and call.key, conv_algorithm())
+    key = ("forward", *choices, signature)
     return layer.plans.get(key, make)
 
 
 def forward(
-    layer: Layer, feeds: Sequence[Array], training: bool
+    layer: Layer,
+    feeds: Sequence[Array],
+    training: bool,
+    call: Arguments | None = None,
 ) -> list[NDArray[np.float32]]:
     """A built layer's outputs for arrays, as one batch."""
     rows = len(feeds[0])
-    found = forward_plan(layer, feeds, max(rows, 1), training)
+    found = forward_plan(layer, feeds, max(rows, 1), training, call)
     outputs = [np.empty((rows, *shape[1:]), np.float32) for shape in found.shapes]
     if rows:
         found.plan.run(feeds, np.arange(rows), outputs)
