@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Layers with Keras's names and arguments."""
 
+<<<<<<< HEAD
 from pronghorn.layers.activations import (
     ELU,
     LeakyReLU,
@@ -8,17 +9,55 @@ from pronghorn.layers.activations import (
     PReLU,
     ReLU,
     Softmax,
+=======
+from pronghorn.layers.activations import ReLU, Softmax
+from pronghorn.layers.adaptive_pooling import (
+    AdaptiveAveragePooling1D,
+    AdaptiveAveragePooling2D,
+    AdaptiveAveragePooling3D,
+    AdaptiveMaxPooling1D,
+    AdaptiveMaxPooling2D,
+    AdaptiveMaxPooling3D,
+>>>>>>> main
 )
 from pronghorn.layers.conv import Conv2D
 from pronghorn.layers.core import Activation, Dense, Input, InputLayer
-from pronghorn.layers.layer import Layer
-from pronghorn.layers.pooling import (
-    AveragePooling2D,
-    AvgPool2D,
+from pronghorn.layers.global_pooling import (
+    GlobalAveragePooling1D,
     GlobalAveragePooling2D,
+    GlobalAveragePooling3D,
+    GlobalAvgPool1D,
     GlobalAvgPool2D,
+    GlobalAvgPool3D,
+    GlobalMaxPool1D,
+    GlobalMaxPool2D,
+    GlobalMaxPool3D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    GlobalMaxPooling3D,
+)
+from pronghorn.layers.layer import Layer
+from pronghorn.layers.normalization import (
+    BatchNormalization,
+    GroupNormalization,
+    LayerNormalization,
+    LocalResponseNormalization,
+    RMSNormalization,
+    UnitNormalization,
+)
+from pronghorn.layers.pooling import (
+    AveragePooling1D,
+    AveragePooling2D,
+    AveragePooling3D,
+    AvgPool1D,
+    AvgPool2D,
+    AvgPool3D,
+    MaxPool1D,
     MaxPool2D,
+    MaxPool3D,
+    MaxPooling1D,
     MaxPooling2D,
+    MaxPooling3D,
 )
 from pronghorn.layers.regularization import (
     AlphaDropout,
@@ -30,35 +69,85 @@ from pronghorn.layers.regularization import (
     SpatialDropout3D,
 )
 from pronghorn.layers.reshaping import Flatten
+from pronghorn.layers.resizing import Resizing, UpSampling1D, UpSampling2D, UpSampling3D
 
 Convolution2D = Conv2D
 
 __all__ = [
     "Activation",
+<<<<<<< HEAD
     "AlphaDropout",
+=======
+    "AdaptiveAveragePooling1D",
+    "AdaptiveAveragePooling2D",
+    "AdaptiveAveragePooling3D",
+    "AdaptiveMaxPooling1D",
+    "AdaptiveMaxPooling2D",
+    "AdaptiveMaxPooling3D",
+    "AveragePooling1D",
+>>>>>>> main
     "AveragePooling2D",
+    "AveragePooling3D",
+    "AvgPool1D",
     "AvgPool2D",
+    "AvgPool3D",
+    "BatchNormalization",
     "Conv2D",
     "Convolution2D",
     "Dense",
     "Dropout",
     "ELU",
     "Flatten",
+<<<<<<< HEAD
     "GaussianDropout",
     "GaussianNoise",
+=======
+    "GlobalAveragePooling1D",
+>>>>>>> main
     "GlobalAveragePooling2D",
+    "GlobalAveragePooling3D",
+    "GlobalAvgPool1D",
     "GlobalAvgPool2D",
+    "GlobalAvgPool3D",
+    "GlobalMaxPool1D",
+    "GlobalMaxPool2D",
+    "GlobalMaxPool3D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+    "GlobalMaxPooling3D",
+    "GroupNormalization",
     "Input",
     "InputLayer",
     "Layer",
+<<<<<<< HEAD
     "LeakyReLU",
+=======
+    "LayerNormalization",
+    "LocalResponseNormalization",
+    "MaxPool1D",
+>>>>>>> main
     "MaxPool2D",
+    "MaxPool3D",
+    "MaxPooling1D",
     "MaxPooling2D",
+<<<<<<< HEAD
     "Maxout",
     "PReLU",
+=======
+    "MaxPooling3D",
+    "RMSNormalization",
+>>>>>>> main
     "ReLU",
+    "Resizing",
     "Softmax",
+<<<<<<< HEAD
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+=======
+    "UnitNormalization",
+    "UpSampling1D",
+    "UpSampling2D",
+    "UpSampling3D",
+>>>>>>> main
 ]

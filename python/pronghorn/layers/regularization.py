@@ -205,7 +205,7 @@ class SpatialDropout1D(_SpatialDropout):
 
     Example:
         >>> x = np.ones((1, 2, 3))
-        >>> SpatialDropout1D(0.5, seed=1)(x, training=True)
+        >>> SpatialDropout1D(0.5, seed=3)(x, training=True)
         array([[[2., 0., 2.],
                 [2., 0., 2.]]], dtype=float32)
 
