@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Layers with Keras's names and arguments."""
 
-<<<<<<< HEAD
 from pronghorn.layers.activations import (
     ELU,
     LeakyReLU,
@@ -9,8 +8,7 @@ from pronghorn.layers.activations import (
     PReLU,
     ReLU,
     Softmax,
-=======
-from pronghorn.layers.activations import ReLU, Softmax
+)
 from pronghorn.layers.adaptive_pooling import (
     AdaptiveAveragePooling1D,
     AdaptiveAveragePooling2D,
@@ -18,7 +16,6 @@ from pronghorn.layers.adaptive_pooling import (
     AdaptiveMaxPooling1D,
     AdaptiveMaxPooling2D,
     AdaptiveMaxPooling3D,
->>>>>>> main
 )
 from pronghorn.layers.conv import Conv2D
 from pronghorn.layers.core import Activation, Dense, Input, InputLayer
@@ -74,18 +71,16 @@ from pronghorn.layers.resizing import Resizing, UpSampling1D, UpSampling2D, UpSa
 Convolution2D = Conv2D
 
 __all__ = [
+    "ELU",
     "Activation",
-<<<<<<< HEAD
-    "AlphaDropout",
-=======
     "AdaptiveAveragePooling1D",
     "AdaptiveAveragePooling2D",
     "AdaptiveAveragePooling3D",
     "AdaptiveMaxPooling1D",
     "AdaptiveMaxPooling2D",
     "AdaptiveMaxPooling3D",
+    "AlphaDropout",
     "AveragePooling1D",
->>>>>>> main
     "AveragePooling2D",
     "AveragePooling3D",
     "AvgPool1D",
@@ -96,14 +91,10 @@ __all__ = [
     "Convolution2D",
     "Dense",
     "Dropout",
-    "ELU",
     "Flatten",
-<<<<<<< HEAD
     "GaussianDropout",
     "GaussianNoise",
-=======
     "GlobalAveragePooling1D",
->>>>>>> main
     "GlobalAveragePooling2D",
     "GlobalAveragePooling3D",
     "GlobalAvgPool1D",
@@ -119,35 +110,26 @@ __all__ = [
     "Input",
     "InputLayer",
     "Layer",
-<<<<<<< HEAD
-    "LeakyReLU",
-=======
     "LayerNormalization",
+    "LeakyReLU",
     "LocalResponseNormalization",
     "MaxPool1D",
->>>>>>> main
     "MaxPool2D",
     "MaxPool3D",
     "MaxPooling1D",
     "MaxPooling2D",
-<<<<<<< HEAD
+    "MaxPooling3D",
     "Maxout",
     "PReLU",
-=======
-    "MaxPooling3D",
     "RMSNormalization",
->>>>>>> main
     "ReLU",
     "Resizing",
     "Softmax",
-<<<<<<< HEAD
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
-=======
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
     "UpSampling3D",
->>>>>>> main
 ]
