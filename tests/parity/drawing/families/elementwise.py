@@ -26,7 +26,6 @@ BY_NAME = [
     "softsign",
     "sparse_plus",
     "sparse_sigmoid",
-    "sparsemax",
     "squareplus",
     "swish",
     "tanh_shrink",
