@@ -1,6 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Layers with Keras's names and arguments."""
 
+<<<<<<< HEAD
+from pronghorn.layers.activations import (
+    ELU,
+    LeakyReLU,
+    Maxout,
+    PReLU,
+    ReLU,
+    Softmax,
+=======
 from pronghorn.layers.activations import ReLU, Softmax
 from pronghorn.layers.adaptive_pooling import (
     AdaptiveAveragePooling1D,
@@ -9,6 +18,7 @@ from pronghorn.layers.adaptive_pooling import (
     AdaptiveMaxPooling1D,
     AdaptiveMaxPooling2D,
     AdaptiveMaxPooling3D,
+>>>>>>> main
 )
 from pronghorn.layers.conv import Conv2D
 from pronghorn.layers.core import Activation, Dense, Input, InputLayer
@@ -49,7 +59,15 @@ from pronghorn.layers.pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
-from pronghorn.layers.regularization import Dropout
+from pronghorn.layers.regularization import (
+    AlphaDropout,
+    Dropout,
+    GaussianDropout,
+    GaussianNoise,
+    SpatialDropout1D,
+    SpatialDropout2D,
+    SpatialDropout3D,
+)
 from pronghorn.layers.reshaping import Flatten
 from pronghorn.layers.resizing import Resizing, UpSampling1D, UpSampling2D, UpSampling3D
 
@@ -57,6 +75,9 @@ Convolution2D = Conv2D
 
 __all__ = [
     "Activation",
+<<<<<<< HEAD
+    "AlphaDropout",
+=======
     "AdaptiveAveragePooling1D",
     "AdaptiveAveragePooling2D",
     "AdaptiveAveragePooling3D",
@@ -64,6 +85,7 @@ __all__ = [
     "AdaptiveMaxPooling2D",
     "AdaptiveMaxPooling3D",
     "AveragePooling1D",
+>>>>>>> main
     "AveragePooling2D",
     "AveragePooling3D",
     "AvgPool1D",
@@ -74,8 +96,14 @@ __all__ = [
     "Convolution2D",
     "Dense",
     "Dropout",
+    "ELU",
     "Flatten",
+<<<<<<< HEAD
+    "GaussianDropout",
+    "GaussianNoise",
+=======
     "GlobalAveragePooling1D",
+>>>>>>> main
     "GlobalAveragePooling2D",
     "GlobalAveragePooling3D",
     "GlobalAvgPool1D",
@@ -91,20 +119,35 @@ __all__ = [
     "Input",
     "InputLayer",
     "Layer",
+<<<<<<< HEAD
+    "LeakyReLU",
+=======
     "LayerNormalization",
     "LocalResponseNormalization",
     "MaxPool1D",
+>>>>>>> main
     "MaxPool2D",
     "MaxPool3D",
     "MaxPooling1D",
     "MaxPooling2D",
+<<<<<<< HEAD
+    "Maxout",
+    "PReLU",
+=======
     "MaxPooling3D",
     "RMSNormalization",
+>>>>>>> main
     "ReLU",
     "Resizing",
     "Softmax",
+<<<<<<< HEAD
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
+=======
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
     "UpSampling3D",
+>>>>>>> main
 ]

@@ -1,121 +1,135 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks of layers' arguments.
+"""Layers with Keras's names and arguments."""
 
-Every message names the layer, what was expected and what came.
-"""
+from pronghorn.layers.activations import (
+    ELU,
+    LeakyReLU,
+    Maxout,
+    PReLU,
+    ReLU,
+    Softmax,
+)
+from pronghorn.layers.adaptive_pooling import (
+    AdaptiveAveragePooling1D,
+    AdaptiveAveragePooling2D,
+    AdaptiveAveragePooling3D,
+    AdaptiveMaxPooling1D,
+    AdaptiveMaxPooling2D,
+    AdaptiveMaxPooling3D,
+)
+from pronghorn.layers.conv import Conv2D
+from pronghorn.layers.core import Activation, Dense, Input, InputLayer
+from pronghorn.layers.global_pooling import (
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalAveragePooling3D,
+    GlobalAvgPool1D,
+    GlobalAvgPool2D,
+    GlobalAvgPool3D,
+    GlobalMaxPool1D,
+    GlobalMaxPool2D,
+    GlobalMaxPool3D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    GlobalMaxPooling3D,
+)
+from pronghorn.layers.layer import Layer
+from pronghorn.layers.normalization import (
+    BatchNormalization,
+    GroupNormalization,
+    LayerNormalization,
+    LocalResponseNormalization,
+    RMSNormalization,
+    UnitNormalization,
+)
+from pronghorn.layers.pooling import (
+    AveragePooling1D,
+    AveragePooling2D,
+    AveragePooling3D,
+    AvgPool1D,
+    AvgPool2D,
+    AvgPool3D,
+    MaxPool1D,
+    MaxPool2D,
+    MaxPool3D,
+    MaxPooling1D,
+    MaxPooling2D,
+    MaxPooling3D,
+)
+from pronghorn.layers.regularization import (
+    AlphaDropout,
+    Dropout,
+    GaussianDropout,
+    GaussianNoise,
+    SpatialDropout1D,
+    SpatialDropout2D,
+    SpatialDropout3D,
+)
+from pronghorn.layers.reshaping import Flatten
+from pronghorn.layers.resizing import Resizing, UpSampling1D, UpSampling2D, UpSampling3D
 
-from __future__ import annotations
+Convolution2D = Conv2D
 
-import math
-import operator
-from collections.abc import Sequence
-from typing import Any
-
-from pronghorn import config
-
-# The core counts in int64: products of a few sizes below this cannot overflow.
-_LARGEST = 2**31 - 1
-
-
-def whole(owner: str, name: str, value: Any, least: int = 1) -> int:
-    """An integer of at least `least`."""
-    number = _index(value)
-    if number is None or not least <= number <= _LARGEST:
-        raise ValueError(
-            f"{owner}: expected `{name}` to be an integer from {least} to {_LARGEST}, "
-            f"got {value!r}"
-        )
-    return number
-
-
-def several(
-    owner: str, name: str, value: Any, count: int, least: int = 1
-) -> tuple[int, ...]:
-    """`count` integers, given as such or as one for all."""
-    values = (value,) * count if _index(value) is not None else value
-    if (
-        not isinstance(values, Sequence)
-        or isinstance(values, str)
-        or len(values) != count
-    ):
-        raise ValueError(
-            f"{owner}: expected `{name}` to be an integer or {count} of them, "
-            f"got {value!r}"
-        )
-    return tuple(whole(owner, name, one, least) for one in values)
-
-
-def pair(owner: str, name: str, value: Any, least: int = 1) -> tuple[int, int]:
-    """Two integers, given as such or as one for both."""
-    first, second = several(owner, name, value, 2, least)
-    return first, second
-
-
-def number(
-    owner: str, name: str, value: Any, least: float = 0.0, most: float = math.inf
-) -> float:
-    """A number in [least, most]."""
-    try:
-        result = float(value)
-    except (TypeError, ValueError):
-        result = math.nan
-    if isinstance(value, str) or not least <= result <= most:
-        limits = f"from {least:g} to {most:g}" if most < math.inf else f">= {least:g}"
-        raise ValueError(
-            f"{owner}: expected `{name}` to be a number {limits}, got {value!r}"
-        )
-    return result
-
-
-def axis(owner: str, value: Any) -> int:
-    """An axis, which may be negative."""
-    number = _index(value)
-    if number is None:
-        raise ValueError(f"{owner}: expected `axis` to be an integer, got {value!r}")
-    return number
-
-
-def choice(owner: str, name: str, value: Any, choices: Sequence[str]) -> str:
-    """One of a few strings, in any case."""
-    lower = value.lower() if isinstance(value, str) else value
-    if lower not in choices:
-        raise ValueError(
-            f"{owner}: expected `{name}` to be one of {', '.join(choices)}, "
-            f"got {value!r}"
-        )
-    return str(lower)
-
-
-def padding(owner: str, value: Any) -> str:
-    """The padding of a convolution or pooling."""
-    return choice(owner, "padding", value, ("valid", "same"))
-
-
-def data_format(owner: str, value: Any) -> str:
-    """Where an image's channels are; None for what `pronghorn.config` says."""
-    given = config.image_data_format() if value is None else value
-    return choice(owner, "data_format", given, config.DATA_FORMATS)
-
-
-def channels_last(owner: str, value: Any) -> str:
-    """A data format, of layers that know one so far."""
-    given = config.image_data_format() if value is None else value
-    return choice(owner, "data_format", given, ("channels_last",))
-
-
-def unsupported(owner: str, **arguments: Any) -> None:
-    """Refuses arguments of Keras that nothing stands behind yet."""
-    for name, value in arguments.items():
-        if value is not None:
-            raise ValueError(
-                f"{owner}: `{name}` is not supported, expected None, got {value!r}"
-            )
-
-
-def _index(value: Any) -> int | None:
-    if isinstance(value, bool):
-        return None
-    try:
-        return operator.index(value)
-    except TypeError:
-        return None
+__all__ = [
+    "Activation",
+    "AdaptiveAveragePooling1D",
+    "AdaptiveAveragePooling2D",
+    "AdaptiveAveragePooling3D",
+    "AdaptiveMaxPooling1D",
+    "AdaptiveMaxPooling2D",
+    "AdaptiveMaxPooling3D",
+    "AlphaDropout",
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "AveragePooling3D",
+    "AvgPool1D",
+    "AvgPool2D",
+    "AvgPool3D",
+    "BatchNormalization",
+    "Conv2D",
+    "Convolution2D",
+    "Dense",
+    "Dropout",
+    "ELU",
+    "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalAveragePooling3D",
+    "GlobalAvgPool1D",
+    "GlobalAvgPool2D",
+    "GlobalAvgPool3D",
+    "GlobalMaxPool1D",
+    "GlobalMaxPool2D",
+    "GlobalMaxPool3D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+    "GlobalMaxPooling3D",
+    "GroupNormalization",
+    "Input",
+    "InputLayer",
+    "Layer",
+    "LayerNormalization",
+    "LeakyReLU",
+    "LocalResponseNormalization",
+    "MaxPool1D",
+    "MaxPool2D",
+    "MaxPool3D",
+    "MaxPooling1D",
+    "MaxPooling2D",
+    "MaxPooling3D",
+    "Maxout",
+    "PReLU",
+    "RMSNormalization",
+    "ReLU",
+    "Resizing",
+    "Softmax",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
+    "UnitNormalization",
+    "UpSampling1D",
+    "UpSampling2D",
+    "UpSampling3D",
+]
