@@ -224,6 +224,8 @@ struct Grid {
 /// Dropout in general: `dropped` where the number drawn is below `rate`, else x * scale + shift.
 struct Drop {
     float rate, scale, shift, dropped;
+};
+
 /// Rows of channels, x (rows, channels) contiguous, each channel with numbers of its own:
 ///   y = (x - center) * scale + shift, and max(y, 0) with relu.
 /// Backward, d being dy (0 where relu holds y at 0):
