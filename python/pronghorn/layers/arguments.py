@@ -28,14 +28,24 @@ def whole(owner: str, name: str, value: Any, least: int = 1) -> int:
 
 def pair(owner: str, name: str, value: Any, least: int = 1) -> tuple[int, int]:
     """Two integers, given as such or as one for both."""
-    values = (value, value) if _index(value) is not None else value
-    if not isinstance(values, Sequence) or isinstance(values, str) or len(values) != 2:
+    first, second = sizes(owner, name, value, 2, least)
+    return first, second
+
+
+def sizes(
+    owner: str, name: str, value: Any, count: int, least: int = 1
+) -> tuple[int, ...]:
+    """`count` integers, given as such or as one for all."""
+    values = (value,) * count if _index(value) is not None else value
+    if not isinstance(values, Sequence) or isinstance(values, str):
+        values = ()
+    if len(values) != count:
+        several = {1: "a tuple of one", 2: "a pair of them", 3: "three of them"}
         raise ValueError(
-            f"{owner}: expected `{name}` to be an integer or a pair of them, "
+            f"{owner}: expected `{name}` to be an integer or {several[count]}, "
             f"got {value!r}"
         )
-    first, second = (whole(owner, name, one, least) for one in values)
-    return first, second
+    return tuple(whole(owner, name, one, least) for one in values)
 
 
 def number(
@@ -68,6 +78,30 @@ def choice(owner: str, name: str, value: Any, choices: Sequence[str]) -> str:
 def padding(owner: str, value: Any) -> str:
     """The padding of a convolution or pooling."""
     return choice(owner, "padding", value, ("valid", "same"))
+
+
+Padding = str | tuple[tuple[int, int], ...]
+
+
+def explicit_padding(
+    owner: str, value: Any, axes: int, words: Sequence[str] = ("valid", "same")
+) -> Padding:
+    """The padding of a convolution: a word, or cells before and after each axis.
+
+    For one axis (before, after); for more a pair for each; an integer in a pair's place
+    stands for both.
+    """
+    if isinstance(value, str):
+        return choice(owner, "padding", value, words)
+    pairs = (value,) * axes if _index(value) is not None else value
+    if axes == 1 and isinstance(pairs, Sequence) and len(pairs) == 2:
+        pairs = (pairs,)
+    if not isinstance(pairs, Sequence) or len(pairs) != axes:
+        raise ValueError(
+            f"{owner}: expected `padding` to be one of {', '.join(words)}, or cells "
+            f"before and after each of {axes} axes, got {value!r}"
+        )
+    return tuple(pair(owner, "padding", one, least=0) for one in pairs)
 
 
 def data_format(owner: str, value: Any) -> str:
