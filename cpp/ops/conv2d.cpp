@@ -15,12 +15,18 @@ std::unique_ptr<ConvAlgorithm> choose_conv(const ConvProblem& problem, const std
         const char* name;
         std::unique_ptr<ConvAlgorithm> (*make)(const ConvProblem&);
     };
-    const Entry list[] = {{"depthwise", make_conv_depthwise},
+    const Entry list[] = {{"winograd", make_conv_winograd},
+                          {"depthwise", make_conv_depthwise},
                           {"lanes", make_conv_lanes},
                           {"direct", make_conv_direct},
                           {"im2col", make_conv_im2col}};
+    // Winograd, where it is forced, does not support every problem: the others are as ever.
+    const bool any = forced == "auto" || forced == "winograd";
     for (const Entry& entry : list) {
-        if (forced != "auto" && forced != entry.name && entry.make != make_conv_im2col) continue;
+        const bool welcome = entry.make == make_conv_winograd
+                                 ? forced == "auto" && winograd_wins(problem)
+                                 : any || entry.make == make_conv_im2col;
+        if (!welcome && forced != entry.name) continue;
         if (auto algorithm = entry.make(problem)) return algorithm;
     }
     throw ValueError("[conv2d] no algorithm supports this convolution");
@@ -80,6 +86,8 @@ class Convolution final : public Op {
         return problem_.relu = true;
     }
 
+    bool takes_fold() const override { return !problem_.relu; }
+
     Signature plan(const PlanContext& context) override {
         ConvProblem& p = problem_;
         p.kernels = context.kernels;
@@ -92,6 +100,10 @@ class Convolution final : public Op {
 
     void run(int stage, const Args& args, int64_t task) const noexcept override {
         algorithm_->run(stage, args, task);
+    }
+
+    Range owned(int stage, int input, int64_t task) const override {
+        return algorithm_->owned(stage, input, task);
     }
 
    private:

@@ -17,6 +17,7 @@ struct ConvProblem {
     Window depth{1, 1}, height{1, 1}, width{1, 1};
     bool bias = false, relu = false;
     bool wants_dx = false, wants_dw = false, wants_db = false;
+    bool all_by_image = false;  // every stage has to be, for an op that runs them itself
     const Kernels* kernels = nullptr;
 
     int64_t in_size() const { return depth.in * height.in * width.in * in_c; }
@@ -67,15 +68,22 @@ class ConvAlgorithm {
     virtual ~ConvAlgorithm() = default;
     virtual Signature plan() = 0;
     virtual void run(int stage, const Args& args, int64_t task) const noexcept = 0;
+    virtual Range owned(int /*stage*/, int /*input*/, int64_t /*task*/) const noexcept {
+        return {};
+    }
 };
 
 /// The first algorithm that supports the problem, or the forced one where it does.
 std::unique_ptr<ConvAlgorithm> choose_conv(const ConvProblem& problem, const std::string& forced);
 
 // Each gives null where it does not support the problem.
+std::unique_ptr<ConvAlgorithm> make_conv_winograd(const ConvProblem& problem);
 std::unique_ptr<ConvAlgorithm> make_conv_depthwise(const ConvProblem& problem);
 std::unique_ptr<ConvAlgorithm> make_conv_lanes(const ConvProblem& problem);
 std::unique_ptr<ConvAlgorithm> make_conv_direct(const ConvProblem& problem);
 std::unique_ptr<ConvAlgorithm> make_conv_im2col(const ConvProblem& problem);
+
+/// Whether Winograd beats the direct algorithm, where it supports the problem.
+bool winograd_wins(const ConvProblem& problem);
 
 }  // namespace pronghorn

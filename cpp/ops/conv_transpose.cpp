@@ -61,6 +61,7 @@ class ConvTranspose final : public Op {
         ConvProblem& c = convolution_;
         c.kernels = context.kernels;
         c.wants_dx = true;  // the forward pass
+        c.all_by_image = true;
         c.wants_dw = context.training && context.wants_gradient[1];
         const bool wants_dx = context.training && context.wants_gradient[0];
         const bool wants_db = context.training && bias_ && context.wants_gradient[2];

@@ -2,6 +2,14 @@
 """Layers with Keras's names and arguments."""
 
 from pronghorn.layers.activations import ReLU, Softmax
+from pronghorn.layers.adaptive_pooling import (
+    AdaptiveAveragePooling1D,
+    AdaptiveAveragePooling2D,
+    AdaptiveAveragePooling3D,
+    AdaptiveMaxPooling1D,
+    AdaptiveMaxPooling2D,
+    AdaptiveMaxPooling3D,
+)
 from pronghorn.layers.conv import Conv1D, Conv2D, Conv3D
 from pronghorn.layers.conv_depthwise import (
     DepthwiseConv1D,
@@ -15,21 +23,50 @@ from pronghorn.layers.conv_transpose import (
     Conv3DTranspose,
 )
 from pronghorn.layers.core import Activation, Dense, Input, InputLayer
+from pronghorn.layers.global_pooling import (
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalAveragePooling3D,
+    GlobalAvgPool1D,
+    GlobalAvgPool2D,
+    GlobalAvgPool3D,
+    GlobalMaxPool1D,
+    GlobalMaxPool2D,
+    GlobalMaxPool3D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    GlobalMaxPooling3D,
+)
 from pronghorn.layers.layer import Layer
 from pronghorn.layers.locally_connected import (
     LocallyConnected1D,
     LocallyConnected2D,
 )
+from pronghorn.layers.normalization import (
+    BatchNormalization,
+    GroupNormalization,
+    LayerNormalization,
+    LocalResponseNormalization,
+    RMSNormalization,
+    UnitNormalization,
+)
 from pronghorn.layers.pooling import (
+    AveragePooling1D,
     AveragePooling2D,
+    AveragePooling3D,
+    AvgPool1D,
     AvgPool2D,
-    GlobalAveragePooling2D,
-    GlobalAvgPool2D,
+    AvgPool3D,
+    MaxPool1D,
     MaxPool2D,
+    MaxPool3D,
+    MaxPooling1D,
     MaxPooling2D,
+    MaxPooling3D,
 )
 from pronghorn.layers.regularization import Dropout
 from pronghorn.layers.reshaping import Flatten
+from pronghorn.layers.resizing import Resizing, UpSampling1D, UpSampling2D, UpSampling3D
 
 Convolution1D = Conv1D
 Convolution1DTranspose = Conv1DTranspose
@@ -42,8 +79,19 @@ SeparableConvolution2D = SeparableConv2D
 
 __all__ = [
     "Activation",
+    "AdaptiveAveragePooling1D",
+    "AdaptiveAveragePooling2D",
+    "AdaptiveAveragePooling3D",
+    "AdaptiveMaxPooling1D",
+    "AdaptiveMaxPooling2D",
+    "AdaptiveMaxPooling3D",
+    "AveragePooling1D",
     "AveragePooling2D",
+    "AveragePooling3D",
+    "AvgPool1D",
     "AvgPool2D",
+    "AvgPool3D",
+    "BatchNormalization",
     "Conv1D",
     "Conv1DTranspose",
     "Conv2D",
@@ -61,19 +109,42 @@ __all__ = [
     "DepthwiseConv2D",
     "Dropout",
     "Flatten",
+    "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
+    "GlobalAveragePooling3D",
+    "GlobalAvgPool1D",
     "GlobalAvgPool2D",
+    "GlobalAvgPool3D",
+    "GlobalMaxPool1D",
+    "GlobalMaxPool2D",
+    "GlobalMaxPool3D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+    "GlobalMaxPooling3D",
+    "GroupNormalization",
     "Input",
     "InputLayer",
     "Layer",
+    "LayerNormalization",
+    "LocalResponseNormalization",
     "LocallyConnected1D",
     "LocallyConnected2D",
+    "MaxPool1D",
     "MaxPool2D",
+    "MaxPool3D",
+    "MaxPooling1D",
     "MaxPooling2D",
+    "MaxPooling3D",
+    "RMSNormalization",
     "ReLU",
+    "Resizing",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConvolution1D",
     "SeparableConvolution2D",
     "Softmax",
+    "UnitNormalization",
+    "UpSampling1D",
+    "UpSampling2D",
+    "UpSampling3D",
 ]

@@ -69,7 +69,7 @@ class Convolution(KernelLayer):
         refuse_strides_with_dilation(self.label, self.strides, self.dilation_rate)
 
     def _sizes(self, name: str, value: Any) -> tuple[int, ...]:
-        return arguments.sizes(self.label, name, value, self.rank)
+        return arguments.several(self.label, name, value, self.rank)
 
     def build(self, input_shape: Shape) -> None:
         """Makes kernel and bias."""

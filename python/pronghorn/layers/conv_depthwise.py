@@ -48,7 +48,7 @@ class Depthwise(KernelLayer):
         self.dilation_rate = self._sizes("dilation_rate", dilation_rate)
 
     def _sizes(self, name: str, value: Any) -> tuple[int, ...]:
-        return arguments.sizes(self.label, name, value, self.rank)
+        return arguments.several(self.label, name, value, self.rank)
 
     @property
     def depthwise_initializer(self) -> Initializer:

@@ -70,7 +70,7 @@ class ConvolutionTranspose(KernelLayer):
         refuse_strides_with_dilation(self.label, self.strides, self.dilation_rate)
 
     def _sizes(self, name: str, value: Any, least: int = 1) -> tuple[int, ...]:
-        return arguments.sizes(self.label, name, value, self.rank, least)
+        return arguments.several(self.label, name, value, self.rank, least)
 
     def build(self, input_shape: Shape) -> None:
         """Makes kernel and bias."""
@@ -175,8 +175,8 @@ class Conv2DTranspose(ConvolutionTranspose):
         batch.
 
     Output shape:
-        `(batch, new_height, new_width, filters)`, or with the filters behind the
-        batch.
+        `(batch, new_height, new_width, filters)`, or with the filters
+        behind the batch.
 
     Example:
         >>> layer = Conv2DTranspose(4, 3, strides=2, padding="same")
@@ -225,8 +225,8 @@ class Conv3DTranspose(ConvolutionTranspose):
         batch.
 
     Output shape:
-        `(batch, new_depth, new_height, new_width, filters)`, or with the filters behind the
-        batch.
+        `(batch, new_depth, new_height, new_width, filters)`, or with the filters
+        behind the batch.
 
     Example:
         >>> Conv3DTranspose(4, 2, strides=2)(np.ones((1, 2, 3, 4, 5))).shape

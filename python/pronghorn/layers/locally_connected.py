@@ -64,7 +64,7 @@ class LocallyConnected(KernelLayer):
         self.implementation = 1
 
     def _sizes(self, name: str, value: Any) -> tuple[int, ...]:
-        return arguments.sizes(self.label, name, value, self.rank)
+        return arguments.several(self.label, name, value, self.rank)
 
     def build(self, input_shape: Shape) -> None:
         """Makes kernel and bias, for the positions of the output."""
