@@ -20,7 +20,18 @@ from pronghorn.layers.adaptive_pooling import (
     AdaptiveMaxPooling3D,
 >>>>>>> main
 )
-from pronghorn.layers.conv import Conv2D
+from pronghorn.layers.conv import Conv1D, Conv2D, Conv3D
+from pronghorn.layers.conv_depthwise import (
+    DepthwiseConv1D,
+    DepthwiseConv2D,
+    SeparableConv1D,
+    SeparableConv2D,
+)
+from pronghorn.layers.conv_transpose import (
+    Conv1DTranspose,
+    Conv2DTranspose,
+    Conv3DTranspose,
+)
 from pronghorn.layers.core import Activation, Dense, Input, InputLayer
 from pronghorn.layers.global_pooling import (
     GlobalAveragePooling1D,
@@ -37,6 +48,10 @@ from pronghorn.layers.global_pooling import (
     GlobalMaxPooling3D,
 )
 from pronghorn.layers.layer import Layer
+from pronghorn.layers.locally_connected import (
+    LocallyConnected1D,
+    LocallyConnected2D,
+)
 from pronghorn.layers.normalization import (
     BatchNormalization,
     GroupNormalization,
@@ -71,7 +86,14 @@ from pronghorn.layers.regularization import (
 from pronghorn.layers.reshaping import Flatten
 from pronghorn.layers.resizing import Resizing, UpSampling1D, UpSampling2D, UpSampling3D
 
+Convolution1D = Conv1D
+Convolution1DTranspose = Conv1DTranspose
 Convolution2D = Conv2D
+Convolution2DTranspose = Conv2DTranspose
+Convolution3D = Conv3D
+Convolution3DTranspose = Conv3DTranspose
+SeparableConvolution1D = SeparableConv1D
+SeparableConvolution2D = SeparableConv2D
 
 __all__ = [
     "Activation",
@@ -92,9 +114,21 @@ __all__ = [
     "AvgPool2D",
     "AvgPool3D",
     "BatchNormalization",
+    "Conv1D",
+    "Conv1DTranspose",
     "Conv2D",
+    "Conv2DTranspose",
+    "Conv3D",
+    "Conv3DTranspose",
+    "Convolution1D",
+    "Convolution1DTranspose",
     "Convolution2D",
+    "Convolution2DTranspose",
+    "Convolution3D",
+    "Convolution3DTranspose",
     "Dense",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
     "Dropout",
     "ELU",
     "Flatten",
@@ -124,6 +158,8 @@ __all__ = [
 =======
     "LayerNormalization",
     "LocalResponseNormalization",
+    "LocallyConnected1D",
+    "LocallyConnected2D",
     "MaxPool1D",
 >>>>>>> main
     "MaxPool2D",
@@ -139,6 +175,10 @@ __all__ = [
 >>>>>>> main
     "ReLU",
     "Resizing",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "SeparableConvolution1D",
+    "SeparableConvolution2D",
     "Softmax",
 <<<<<<< HEAD
     "SpatialDropout1D",

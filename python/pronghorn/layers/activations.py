@@ -104,9 +104,7 @@ class LeakyReLU(Layer):
 
     def lower(self, graph: GraphBuilder, *tensors: int) -> int:
         """Records the function."""
-        return graph.add(
-            "unary", tensors, kind="leaky_relu", alpha=self.negative_slope
-        )
+        return graph.add("unary", tensors, kind="leaky_relu", alpha=self.negative_slope)
 
 
 class ELU(Layer):
@@ -208,7 +206,9 @@ class PReLU(Layer):
 
     def lower(self, graph: GraphBuilder, *tensors: int) -> int:
         """Records the op."""
-        slopes = [graph.parameter(weight) for weight in [self.alpha] if weight is not None]
+        slopes = [
+            graph.parameter(weight) for weight in [self.alpha] if weight is not None
+        ]
         return graph.add("prelu", [*tensors, *slopes])
 
 

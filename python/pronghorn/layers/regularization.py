@@ -349,6 +349,4 @@ class GaussianNoise(NoiseLayer):
         """Records the op in training, and nothing in inference."""
         if not graph.training or self.stddev == 0:
             return tensors[0]
-        return graph.add(
-            "gaussian_noise", tensors, stddev=self.stddev, seed=self._seed
-        )
+        return graph.add("gaussian_noise", tensors, stddev=self.stddev, seed=self._seed)
