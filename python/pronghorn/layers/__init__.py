@@ -4,6 +4,7 @@
 from pronghorn.layers.activations import ReLU, Softmax
 from pronghorn.layers.conv import Conv2D
 from pronghorn.layers.core import Activation, Dense, Input, InputLayer
+from pronghorn.layers.feature_normalization import Normalization
 from pronghorn.layers.layer import Layer
 from pronghorn.layers.normalization import (
     BatchNormalization,
@@ -46,6 +47,7 @@ __all__ = [
     "LocalResponseNormalization",
     "MaxPool2D",
     "MaxPooling2D",
+    "Normalization",
     "RMSNormalization",
     "ReLU",
     "Softmax",

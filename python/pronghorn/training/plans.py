@@ -74,7 +74,14 @@ def forward_plan(
         return ForwardPlan(layer, feeds, batch, training)
 
     signature = tuple((feed.shape[1:], feed.dtype.char) for feed in feeds)
-    return layer.plans.get(("forward", training, batch, signature), make)
+    modes = _modes(layer) if training else ()
+    return layer.plans.get(("forward", training, batch, signature, modes), make)
+
+
+def _modes(layer: Layer) -> tuple[bool, ...]:
+    """Which layers are trainable: some compute something else when frozen."""
+    inner = (mode for sublayer in layer.sublayers() for mode in _modes(sublayer))
+    return (layer.trainable, *inner)
 
 
 def forward(
@@ -101,7 +108,8 @@ def step_plan(
                 model, samples, batch, trainable if training else None
             )
 
-    key = ("step", training, batch, trainable, samples.signature)
+    modes = _modes(model) if training else ()
+    key = ("step", training, batch, trainable, modes, samples.signature)
     return model.plans.get(key, make)
 
 
