@@ -58,6 +58,8 @@ class Conv2D(KernelLayer):
         Dumoulin and Visin, A guide to convolution arithmetic for deep learning, 2016.
     """
 
+    kernel_channels = (-1,)
+
     def __init__(
         self,
         filters: int,

@@ -70,11 +70,6 @@ def _pool_cells(inputs: Sequence[Array], attributes: Attributes) -> int:
     return int(size[0] * size[1])
 
 
-def _plane(inputs: Sequence[Array], attributes: Attributes) -> int:
-    del attributes
-    return int(inputs[0].shape[1] * inputs[0].shape[2])
-
-
 def _image(inputs: Sequence[Array], attributes: Attributes) -> int:
     del attributes
     return int(inputs[0][0].size)
@@ -187,9 +182,6 @@ REFERENCES: dict[str, Reference] = {
     "conv2d": Reference(ref.conv2d, linear=True),
     "dense": Reference(ref.dense, linear=True),
     "flatten": Reference(ref.flatten, linear=True, exact=True),
-    "global_average_pool2d": Reference(
-        ref.global_average_pool2d, linear=True, terms=_plane
-    ),
     "max_pool2d": Reference(ref.max_pool2d, exact=True),
     "mean_absolute_error": _regression(ref.mean_absolute_error),
     "mean_squared_error": _regression(ref.mean_squared_error),
