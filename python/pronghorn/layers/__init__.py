@@ -33,6 +33,7 @@ from pronghorn.layers.conv_transpose import (
     Conv3DTranspose,
 )
 from pronghorn.layers.core import Activation, Dense, Input, InputLayer
+from pronghorn.layers.feature_normalization import Normalization
 from pronghorn.layers.global_pooling import (
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,
@@ -171,6 +172,7 @@ __all__ = [
     "PReLU",
 =======
     "MaxPooling3D",
+    "Normalization",
     "RMSNormalization",
 >>>>>>> main
     "ReLU",

@@ -11,6 +11,9 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pronghorn import config
 
 # The core counts in int64: products of a few sizes below this cannot overflow.
@@ -65,6 +68,17 @@ def number(
             f"{owner}: expected `{name}` to be a number {limits}, got {value!r}"
         )
     return result
+
+
+def array(owner: str, name: str, value: Any) -> NDArray[np.float32]:
+    """Numbers as an array of float32."""
+    try:
+        found = np.asarray(value)
+    except ValueError:  # ragged lists
+        found = np.asarray(None)
+    if found.dtype.kind not in "biuf":
+        raise ValueError(f"{owner}: expected `{name}` to be numbers, got {value!r}")
+    return np.asarray(found, np.float32)
 
 
 def axis(owner: str, value: Any) -> int:
