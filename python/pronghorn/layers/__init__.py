@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Layers with Keras's names and arguments."""
 
-<<<<<<< HEAD
 from pronghorn.layers.activations import (
     ELU,
     LeakyReLU,
@@ -9,8 +8,7 @@ from pronghorn.layers.activations import (
     PReLU,
     ReLU,
     Softmax,
-=======
-from pronghorn.layers.activations import ReLU, Softmax
+)
 from pronghorn.layers.adaptive_pooling import (
     AdaptiveAveragePooling1D,
     AdaptiveAveragePooling2D,
@@ -18,9 +16,12 @@ from pronghorn.layers.adaptive_pooling import (
     AdaptiveMaxPooling1D,
     AdaptiveMaxPooling2D,
     AdaptiveMaxPooling3D,
->>>>>>> main
 )
-from pronghorn.layers.conv import Conv1D, Conv2D, Conv3D
+from pronghorn.layers.conv import (
+    Conv1D,
+    Conv2D,
+    Conv3D,
+)
 from pronghorn.layers.conv_depthwise import (
     DepthwiseConv1D,
     DepthwiseConv2D,
@@ -32,8 +33,15 @@ from pronghorn.layers.conv_transpose import (
     Conv2DTranspose,
     Conv3DTranspose,
 )
-from pronghorn.layers.core import Activation, Dense, Input, InputLayer
-from pronghorn.layers.feature_normalization import Normalization
+from pronghorn.layers.core import (
+    Activation,
+    Dense,
+    Input,
+    InputLayer,
+)
+from pronghorn.layers.feature_normalization import (
+    Normalization,
+)
 from pronghorn.layers.global_pooling import (
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,
@@ -48,7 +56,9 @@ from pronghorn.layers.global_pooling import (
     GlobalMaxPooling2D,
     GlobalMaxPooling3D,
 )
-from pronghorn.layers.layer import Layer
+from pronghorn.layers.layer import (
+    Layer,
+)
 from pronghorn.layers.locally_connected import (
     LocallyConnected1D,
     LocallyConnected2D,
@@ -84,8 +94,15 @@ from pronghorn.layers.regularization import (
     SpatialDropout2D,
     SpatialDropout3D,
 )
-from pronghorn.layers.reshaping import Flatten
-from pronghorn.layers.resizing import Resizing, UpSampling1D, UpSampling2D, UpSampling3D
+from pronghorn.layers.reshaping import (
+    Flatten,
+)
+from pronghorn.layers.resizing import (
+    Resizing,
+    UpSampling1D,
+    UpSampling2D,
+    UpSampling3D,
+)
 
 Convolution1D = Conv1D
 Convolution1DTranspose = Conv1DTranspose
@@ -97,18 +114,16 @@ SeparableConvolution1D = SeparableConv1D
 SeparableConvolution2D = SeparableConv2D
 
 __all__ = [
+    "ELU",
     "Activation",
-<<<<<<< HEAD
-    "AlphaDropout",
-=======
     "AdaptiveAveragePooling1D",
     "AdaptiveAveragePooling2D",
     "AdaptiveAveragePooling3D",
     "AdaptiveMaxPooling1D",
     "AdaptiveMaxPooling2D",
     "AdaptiveMaxPooling3D",
+    "AlphaDropout",
     "AveragePooling1D",
->>>>>>> main
     "AveragePooling2D",
     "AveragePooling3D",
     "AvgPool1D",
@@ -131,14 +146,10 @@ __all__ = [
     "DepthwiseConv1D",
     "DepthwiseConv2D",
     "Dropout",
-    "ELU",
     "Flatten",
-<<<<<<< HEAD
     "GaussianDropout",
     "GaussianNoise",
-=======
     "GlobalAveragePooling1D",
->>>>>>> main
     "GlobalAveragePooling2D",
     "GlobalAveragePooling3D",
     "GlobalAvgPool1D",
@@ -154,27 +165,21 @@ __all__ = [
     "Input",
     "InputLayer",
     "Layer",
-<<<<<<< HEAD
-    "LeakyReLU",
-=======
     "LayerNormalization",
+    "LeakyReLU",
     "LocalResponseNormalization",
     "LocallyConnected1D",
     "LocallyConnected2D",
     "MaxPool1D",
->>>>>>> main
     "MaxPool2D",
     "MaxPool3D",
     "MaxPooling1D",
     "MaxPooling2D",
-<<<<<<< HEAD
-    "Maxout",
-    "PReLU",
-=======
     "MaxPooling3D",
+    "Maxout",
     "Normalization",
+    "PReLU",
     "RMSNormalization",
->>>>>>> main
     "ReLU",
     "Resizing",
     "SeparableConv1D",
@@ -182,14 +187,11 @@ __all__ = [
     "SeparableConvolution1D",
     "SeparableConvolution2D",
     "Softmax",
-<<<<<<< HEAD
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
-=======
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
     "UpSampling3D",
->>>>>>> main
 ]

@@ -150,9 +150,7 @@ class Normalization(Layer):
         if not batch.size:
             raise ValueError(f"{self.label}: expected data to adapt to, got none")
         self.ensure_built([(None, *batch.shape[1:])])
-        expected = axes.sizes(
-            self.label, self._kept(self._built_for), self._built_for
-        )
+        expected = axes.sizes(self.label, self._kept(self._built_for), self._built_for)
         got = axes.sizes(self.label, self._kept(batch.shape), batch.shape)
         if batch.ndim != len(self._built_for) or got != expected:
             raise ValueError(
