@@ -111,6 +111,40 @@ struct WinogradFilterGradient {
     int64_t dw_tap, dw_row;
 };
 
+/// The cells of a window along one axis that lie inside the image: where each begins in the source,
+/// and in the weights.
+struct DepthwiseTaps {
+    const int64_t *source, *weight;
+    int64_t count;
+};
+
+/// Neighbouring pixels of a row of a depthwise convolution that see the same taps:
+///   y[p*y_pixel + c] = act(bias[c] + sum_{i < rows.count, j < columns.count}
+///       x[p*x_pixel + rows.source[i] + columns.source[j] + c] *
+///       w[rows.weight[i] + columns.weight[j] + c])
+struct DepthwiseRow {
+    const float* x;
+    int64_t x_pixel;
+    DepthwiseTaps rows, columns;
+    const float *w, *bias;  // bias or null
+    float* y;
+    int64_t y_pixel;
+    int64_t pixels, channels;
+    bool relu;
+};
+
+/// Both gradients in one sweep over the pixels of a row of x that meet the same taps:
+///   dx[p*x_pixel + c] = sum_{i, j} dy(p, i, j, c) * w[rows.weight[i] + columns.weight[j] + c]
+///   dw[rows.weight[i] + columns.weight[j] + c] += sum_p x[p*x_pixel + c] * dy(p, i, j, c)
+///   dy(p, i, j, c) = dy[p*dy_pixel + rows.source[i] + columns.source[j] + c]
+struct DepthwiseRowGradient {
+    const float *x, *dy, *w;
+    float *dx, *dw;  // either may be null
+    int64_t x_pixel, dy_pixel;
+    DepthwiseTaps rows, columns;
+    int64_t pixels, channels;
+};
+
 /// y (top + height + bottom, left + width + right, channels), contiguous: zero but for the middle,
 /// which is x; with a gate (same shape as x, contiguous like it), x where gate > 0, else 0 (the
 /// backward pass of ReLU; a NaN gate gives 0, a NaN x stays). Lanes: channels counts channels *
@@ -239,6 +273,8 @@ struct Grid {
 /// Dropout in general: `dropped` where the number drawn is below `rate`, else x * scale + shift.
 struct Drop {
     float rate, scale, shift, dropped;
+};
+
 /// Rows of channels, x (rows, channels) contiguous, each channel with numbers of its own:
 ///   y = (x - center) * scale + shift, and max(y, 0) with relu.
 /// Backward, d being dy (0 where relu holds y at 0):

@@ -56,7 +56,10 @@ class BatchNorm final : public Op {
         relu_ = true;
         return true;
     }
-    bool folds_into_kernel() const override { return !training_ && !relu_; }
+    std::optional<ChannelAffine> folds_into_kernel() const override {
+        if (training_ || relu_) return std::nullopt;
+        return ChannelAffine{scale_, center_, epsilon_};
+    }
 
     Signature plan(const PlanContext& context) override {
         kernels_ = context.kernels;

@@ -50,13 +50,18 @@ struct Pass {
         from.panel = to.panel = kernels.panel;
         u_plane = from.channels * round_up(to.channels, kernels.panel) + kPlanePad;
 
-        // Both sets of planes in an L2 cache.
+        // Both sets of planes in an L2 cache. Fewer tiles would wait for the transformed kernel.
         constexpr int64_t kBlockFloats = 160 << 10;
         const int64_t fit = kBlockFloats / (kPoints * (from.row + to.row));
         blocks = ceil_div(tiles, std::clamp<int64_t>(fit, 42, 84));
-        // Few tiles: blocks of columns make up for them.
-        const int64_t panels = ceil_div(to.channels, kernels.panel);
-        column_blocks = std::clamp<int64_t>(ceil_div(8, blocks), 1, ceil_div(panels, 2));
+        // Threads shall have equal shares; where tiles are few, columns are cut too.
+        if (blocks >= 4) {
+            column_blocks = 1;
+            if (blocks < 16) blocks = round_up(blocks, 4);
+        } else {
+            const int64_t panels = ceil_div(to.channels, kernels.panel);
+            column_blocks = std::clamp<int64_t>(4 / blocks, 1, ceil_div(panels, 2));
+        }
         const int64_t most = ceil_div(tiles, blocks);
         from.plane = most * from.row + kPlanePad;
         to.plane = most * to.row + kPlanePad;
@@ -329,7 +334,7 @@ bool supports(const ConvProblem& p) {
     const auto fits = [](const Window& window) {
         return window.kernel == 3 && window.stride == 1 && window.dilation == 1;
     };
-    return fits(p.height) && fits(p.width) && p.groups == 1;
+    return fits(p.height) && fits(p.width) && p.groups == 1 && !p.is_volume() && !p.all_by_image;
 }
 
 }  // namespace

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Settings of the process: threads, and Keras's constants."""
+"""Settings of the process: threads, convolutions, and Keras's constants."""
 
 from __future__ import annotations
 
 import operator
+import os
 
 from pronghorn._native import core as _core
 
+_CONV_ALGORITHMS = ("auto", "direct", "winograd", "im2col")
+_conv_algorithm: str | None = None  # None until set: what PRONGHORN_CONV says
 DATA_FORMATS = ("channels_last", "channels_first")
 _settings = {"image_data_format": "channels_last"}
 
@@ -29,6 +32,36 @@ def set_num_threads(n: int) -> None:
 def num_threads() -> int:
     """The number of threads the core may use."""
     return int(_core.num_threads())
+
+
+def set_conv_algorithm(name: str) -> None:
+    """Sets how convolutions are computed from now on, PRONGHORN_CONV's setting for all.
+
+    Args:
+        name: "auto" takes the fastest for each convolution's shapes. "winograd" takes
+            Winograd's F(4x4, 3x3), which multiplies a quarter as often and has about
+            five times the rounding error of the others, wherever it can: kernels of
+            3 x 3 without strides, dilation or groups; "auto" elsewhere. "direct" and
+            "im2col" never take it; "im2col" is the reference, and slow.
+    """
+    global _conv_algorithm  # noqa: PLW0603
+    if name not in _CONV_ALGORITHMS:
+        raise ValueError(
+            f"set_conv_algorithm: expected one of {_CONV_ALGORITHMS}, got {name!r}"
+        )
+    _conv_algorithm = name
+
+
+def conv_algorithm() -> str:
+    """How convolutions are computed; see set_conv_algorithm."""
+    if _conv_algorithm is not None:
+        return _conv_algorithm
+    name = os.environ.get("PRONGHORN_CONV") or "auto"
+    if name not in _CONV_ALGORITHMS:
+        raise ValueError(
+            f"PRONGHORN_CONV: expected one of {_CONV_ALGORITHMS}, got {name!r}"
+        )
+    return name
 
 
 def image_data_format() -> str:

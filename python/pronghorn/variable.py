@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pronghorn._native import core as _core
+from pronghorn.operators import Operators
 
 Array = NDArray[np.float32]
 
 
-class Variable:
+class Variable(Operators):
     """A weight.
 
     Args:

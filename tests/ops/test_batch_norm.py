@@ -156,3 +156,98 @@ def test_refusals(shapes, complaint):
     tensors += [graph.parameter(_core.Buffer(shape)) for shape in shapes]
     with pytest.raises(ValueError, match=complaint):
         graph.add("batch_norm", tensors, {})
+
+
+CONV = REFERENCES["conv2d"].forward
+POOL = REFERENCES["average_pool2d"].forward
+SAME, HALVES = {"padding": "same"}, {"pool_size": [2, 2]}
+
+
+def chain(kernel, training, relu):
+    """conv2d, batch_norm, maybe relu, and a pool: build, reference and parameters.
+
+    In training there is no bias: nothing would depend on it.
+    """
+    attributes = {"training": training}
+    given = [arrays.normal(5, *kernel), arrays.normal(6, kernel[3])][: 2 - training]
+    first = len(given)  # parameter of batch_norm
+
+    def build(graph, images, parameters):
+        y = graph.add("conv2d", [*images, *parameters[:first]], SAME)
+        y = graph.add("batch_norm", [y, *parameters[first:]], attributes)
+        if relu:
+            y = graph.add("activation", [y], {"kind": "relu"})
+        return graph.add("average_pool2d", [y], HALVES)
+
+    norm = REFERENCES["batch_norm"]
+
+    def forward(values, _):
+        y = CONV(values[: first + 1], SAME)
+        y = norm.forward([y, *values[first + 1 :]], attributes)
+        return POOL([np.maximum(y, 0) if relu else y], HALVES)
+
+    def magnitude(values, _):
+        y = CONV(values[: first + 1], SAME)
+        sums = CONV([np.abs(a) for a in values[: first + 1]], SAME)
+        gamma, _, mean, variance = values[first + 1 :]
+        variance = y.var((0, 1, 2)) if training else variance
+        own = norm.magnitude([y, *values[first + 1 :]], attributes)
+        stretch = np.abs(gamma) / np.sqrt(variance + 1e-3)
+        return POOL([own + (sums + np.abs(mean)) * stretch], HALVES)
+
+    reference = Reference(
+        forward,
+        terms=lambda i, a: 4 + kernel[0] * kernel[1] * kernel[2],
+        magnitude=magnitude,
+        across_images=True,
+        states=2,
+    )
+    return build, reference, [*given, *weights(kernel[3])]
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize(
+    "kernel", [(3, 3, 3, 6), (1, 1, 20, 40), (3, 3, 1, 5), (5, 5, 2, 16)]
+)
+def test_behind_a_convolution(kernel, training, relu):
+    """In lanes where channels are few; in inference, in the convolution's weights."""
+    build, reference, parameters = chain(kernel, training, relu)
+    check_graph(
+        build, [arrays.normal(8, 33, 6, 6, kernel[2])], reference,
+        name="conv batch_norm", parameters=parameters, batches=[3, 33],
+        coordinates=12,
+    )  # fmt: skip
+
+
+def stages(build, shape, parameters, batch=3):
+    graph = _core.Graph(batch, False)
+    images = [graph.input(shape)]
+    tensors = []
+    for value in parameters:
+        buffer = _core.Buffer(value.shape)
+        buffer.array[...] = value
+        tensors.append(graph.parameter(buffer))
+    y = build(graph, images, tensors)
+    out = np.empty(graph.shape(y), np.float32)
+    plan = graph.compile([y])
+    x = arrays.normal(1, batch, *shape)
+    return [name for name, *_ in plan.profile([x], np.arange(batch), [out])]
+
+
+def test_inference_folds_into_the_convolution():
+    build, _, parameters = chain((3, 3, 3, 6), training=False, relu=False)
+    names = stages(build, (6, 6, 3), parameters)
+    assert not any("batch_norm" in name for name in names)
+    assert sum("fold" in name for name in names) == 2
+
+
+def test_no_fold_where_the_convolution_has_other_readers():
+    def build(graph, images, parameters):
+        y = graph.add("conv2d", [*images, *parameters[:1]], {})
+        z = graph.add("batch_norm", [y, *parameters[1:]], {})
+        return graph.add("mean_squared_error", [y, z], {})
+
+    parameters = [arrays.normal(1, 1, 1, 3, 4), *weights(4)]
+    names = stages(build, (5, 5, 3), parameters)
+    assert any("batch_norm" in name for name in names)

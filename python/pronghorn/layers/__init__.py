@@ -27,6 +27,14 @@ from pronghorn.layers.global_pooling import (
     GlobalMaxPooling3D,
 )
 from pronghorn.layers.layer import Layer
+from pronghorn.layers.normalization import (
+    BatchNormalization,
+    GroupNormalization,
+    LayerNormalization,
+    LocalResponseNormalization,
+    RMSNormalization,
+    UnitNormalization,
+)
 from pronghorn.layers.pooling import (
     AveragePooling1D,
     AveragePooling2D,
@@ -43,12 +51,7 @@ from pronghorn.layers.pooling import (
 )
 from pronghorn.layers.regularization import Dropout
 from pronghorn.layers.reshaping import Flatten
-from pronghorn.layers.resizing import (
-    Resizing,
-    UpSampling1D,
-    UpSampling2D,
-    UpSampling3D,
-)
+from pronghorn.layers.resizing import Resizing, UpSampling1D, UpSampling2D, UpSampling3D
 
 Convolution2D = Conv2D
 
@@ -66,6 +69,7 @@ __all__ = [
     "AvgPool1D",
     "AvgPool2D",
     "AvgPool3D",
+    "BatchNormalization",
     "Conv2D",
     "Convolution2D",
     "Dense",
@@ -83,18 +87,23 @@ __all__ = [
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
+    "GroupNormalization",
     "Input",
     "InputLayer",
     "Layer",
+    "LayerNormalization",
+    "LocalResponseNormalization",
     "MaxPool1D",
     "MaxPool2D",
     "MaxPool3D",
     "MaxPooling1D",
     "MaxPooling2D",
     "MaxPooling3D",
+    "RMSNormalization",
     "ReLU",
     "Resizing",
     "Softmax",
+    "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
     "UpSampling3D",

@@ -67,6 +67,14 @@ def number(
     return result
 
 
+def axis(owner: str, value: Any) -> int:
+    """An axis, which may be negative."""
+    number = _index(value)
+    if number is None:
+        raise ValueError(f"{owner}: expected `axis` to be an integer, got {value!r}")
+    return number
+
+
 def choice(owner: str, name: str, value: Any, choices: Sequence[str]) -> str:
     """One of a few strings, in any case."""
     lower = value.lower() if isinstance(value, str) else value

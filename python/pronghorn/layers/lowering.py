@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pronghorn._native import core as _core
+from pronghorn.tracing import record_call
 
 if TYPE_CHECKING:
+    from pronghorn.calls import Arguments
     from pronghorn.layers.layer import Layer
     from pronghorn.optimizers.optimizer import Optimizer
     from pronghorn.variable import Variable
@@ -107,7 +109,11 @@ class GraphBuilder:
         return tuple(self.core.shape(tensor))
 
     def lower(
-        self, layer: Layer, tensors: Sequence[int], training: bool | None = None
+        self,
+        layer: Layer,
+        tensors: Sequence[int],
+        training: bool | None = None,
+        call: Arguments | None = None,
     ) -> list[int]:
         """Adds a layer; returns its outputs.
 
@@ -115,9 +121,13 @@ class GraphBuilder:
             layer: A built layer or model.
             tensors: Its inputs.
             training: False to add it as it is in inference.
+            call: The arguments it was called with, where it takes more than tensors.
         """
         with self._mode(training), self._labelled(layer.name), named(layer):
-            outputs = layer.lower(self, *tensors)
+            if call is not None and layer.is_traced():
+                outputs: int | list[int] = record_call(layer, self, tensors, call)
+            else:
+                outputs = layer.lower(self, *tensors)
         return outputs if isinstance(outputs, list) else [outputs]
 
     @contextlib.contextmanager

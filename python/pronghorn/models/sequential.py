@@ -40,8 +40,6 @@ class Sequential(Model):
         super().__init__(trainable=trainable, name=name)
         self._layers: list[Layer] = []
         self._input_layer: InputLayer | None = None
-        self._network: Network | None = None
-        self.built = False
         for layer in layers or ():
             self._append(layer)
         self._rebuild()
@@ -146,15 +144,6 @@ class Sequential(Model):
                 data.per_name(x, ["input"], "x")[0], f"{self.label}: x"
             )
             self.build((None, *array.shape[1:]))
-
-    @property
-    def network(self) -> Network:
-        """The graph of a built model."""
-        if self._network is None:
-            raise AttributeError(
-                f"{self.label} has no inputs and outputs yet: it has not been built"
-            )
-        return self._network
 
     @property
     def layers(self) -> list[Layer]:

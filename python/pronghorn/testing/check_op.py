@@ -42,6 +42,7 @@ class _Case:
     coordinates: int
     rng: np.random.Generator
     algorithm: str
+    error: float
     exact: bool
     expected: Array = field(init=False)  # float64, of all images
     bound: Array = field(init=False)
@@ -83,6 +84,7 @@ def check_op(
     threads: Sequence[int] = THREADS,
     coordinates: int = 300,
     algorithm: str = "auto",
+    error: float = 0.0,
     exact: bool = False,
     seed: int = 0,
 ) -> None:
@@ -100,6 +102,8 @@ def check_op(
         threads: Numbers of threads that must give the same bits.
         coordinates: Gradients are compared at this many places of each array.
         algorithm: Convolution algorithm to force.
+        error: That algorithm's own error, on top of that of sums: relative to the
+            largest sum of absolute values.
         exact: The arrays hold small whole numbers and the op is linear: float32 sums
             are exact in any order, and so must the results be.
         seed: Of the cotangent, the order of images and the places compared.
@@ -127,6 +131,7 @@ def check_op(
         threads=threads,
         coordinates=coordinates,
         algorithm=algorithm,
+        error=error,
         exact=exact,
         seed=seed,
     )
@@ -145,6 +150,7 @@ def check_graph(
     threads: Sequence[int] = THREADS,
     coordinates: int = 300,
     algorithm: str = "auto",
+    error: float = 0.0,
     exact: bool = False,
     seed: int = 0,
 ) -> None:
@@ -163,6 +169,7 @@ def check_graph(
         threads: Numbers of threads.
         coordinates: Places compared in each gradient.
         algorithm: Convolution algorithm to force.
+        error: As in check_op.
         exact: As in check_op.
         seed: Of what is drawn.
     """
@@ -180,6 +187,7 @@ def check_graph(
         coordinates=coordinates,
         rng=np.random.default_rng(seed),
         algorithm=algorithm,
+        error=error,
         exact=exact,
     )
     if not reference.across_images:
@@ -219,6 +227,7 @@ def _expect_forward(case: _Case) -> None:
     else:
         magnitude = np.abs(case.expected)
     case.bound = gamma(terms) * magnitude + np.finfo(np.float32).tiny
+    case.bound += case.error * magnitude.max()
 
 
 def _expect_gradients(case: _Case) -> None:
@@ -402,7 +411,7 @@ def _compare_gradient(
     if case.exact:
         bound = np.zeros_like(parts[0])
     elif len(parts) == 3:
-        bound = (gamma(parts[2]) + drift) * parts[1]
+        bound = (gamma(parts[2]) + drift) * parts[1] + case.error * parts[1].max()
     else:
         # Normwise: where terms cancel is not known.
         terms = case.reference.terms(case.wide(), case.attributes)

@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pronghorn._native import core as _core
+from pronghorn.config import conv_algorithm
 from pronghorn.layers.lowering import GraphBuilder, named
 
 if TYPE_CHECKING:
+    from pronghorn.calls import Arguments
     from pronghorn.layers.layer import Layer
     from pronghorn.training.samples import Samples
     from pronghorn.training.trainer import Trainer
@@ -55,34 +57,48 @@ class ForwardPlan:
     """A plan that computes a layer's or model's outputs, and their shapes."""
 
     def __init__(
-        self, layer: Layer, feeds: Sequence[Array], batch: int, training: bool
+        self,
+        layer: Layer,
+        feeds: Sequence[Array],
+        batch: int,
+        training: bool,
+        call: Arguments | None = None,
     ) -> None:
         graph = GraphBuilder(batch, training)
         with named(layer):
             inputs = [graph.input(feed.shape[1:], str(feed.dtype)) for feed in feeds]
-        outputs = graph.lower(layer, inputs)
+        outputs = graph.lower(layer, inputs, call=call)
         self.shapes = [graph.shape(tensor) for tensor in outputs]
-        self.plan = graph.core.compile(outputs=outputs)
+        self.plan = graph.core.compile(outputs=outputs, conv_algorithm=conv_algorithm())
 
 
 def forward_plan(
-    layer: Layer, feeds: Sequence[Array], batch: int, training: bool = False
+    layer: Layer,
+    feeds: Sequence[Array],
+    batch: int,
+    training: bool = False,
+    call: Arguments | None = None,
 ) -> ForwardPlan:
     """A plan that computes a built layer's or model's outputs."""
 
     def make() -> ForwardPlan:
-        return ForwardPlan(layer, feeds, batch, training)
+        return ForwardPlan(layer, feeds, batch, training, call)
 
     signature = tuple((feed.shape[1:], feed.dtype.char) for feed in feeds)
-    return layer.plans.get(("forward", training, batch, signature), make)
+    choices = (training, batch, call and call.key, conv_algorithm())
+    key = ("forward", *choices, signature)
+    return layer.plans.get(key, make)
 
 
 def forward(
-    layer: Layer, feeds: Sequence[Array], training: bool
+    layer: Layer,
+    feeds: Sequence[Array],
+    training: bool,
+    call: Arguments | None = None,
 ) -> list[NDArray[np.float32]]:
     """A built layer's outputs for arrays, as one batch."""
     rows = len(feeds[0])
-    found = forward_plan(layer, feeds, max(rows, 1), training)
+    found = forward_plan(layer, feeds, max(rows, 1), training, call)
     outputs = [np.empty((rows, *shape[1:]), np.float32) for shape in found.shapes]
     if rows:
         found.plan.run(feeds, np.arange(rows), outputs)
@@ -101,7 +117,14 @@ def step_plan(
                 model, samples, batch, trainable if training else None
             )
 
-    key = ("step", training, batch, trainable, samples.signature)
+    key = (
+        "step",
+        training,
+        batch,
+        trainable,
+        samples.signature,
+        conv_algorithm(),
+    )
     return model.plans.get(key, make)
 
 
@@ -136,4 +159,5 @@ def _make_step_plan(
         losses=losses,
         metrics=plain + weighted,
         optimizer=None if optimizer is None else optimizer.rule(),
+        conv_algorithm=conv_algorithm(),
     )
