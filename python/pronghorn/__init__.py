@@ -9,6 +9,7 @@ from pronghorn import (
     activations,
     callbacks,
     config,
+    constraints,
     datasets,
     initializers,
     layers,
@@ -17,6 +18,7 @@ from pronghorn import (
     models,
     optimizers,
     random,
+    regularizers,
     saving,
     utils,
 )
@@ -27,6 +29,7 @@ from pronghorn.losses import Loss
 from pronghorn.metrics import Metric
 from pronghorn.models import Model, Sequential
 from pronghorn.optimizers import Optimizer
+from pronghorn.regularizers import Regularizer
 from pronghorn.variable import Variable
 
 __version__ = "0.1.0"
@@ -40,12 +43,14 @@ __all__ = [
     "Metric",
     "Model",
     "Optimizer",
+    "Regularizer",
     "Sequential",
     "Variable",
     "__version__",
     "activations",
     "callbacks",
     "config",
+    "constraints",
     "datasets",
     "initializers",
     "layers",
@@ -54,6 +59,7 @@ __all__ = [
     "models",
     "optimizers",
     "random",
+    "regularizers",
     "saving",
     "utils",
 ]

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pronghorn._native import core as _core
+from pronghorn.constraints import Constraint
+from pronghorn.regularizers import Regularizer
 
 Array = NDArray[np.float32]
 
@@ -25,6 +27,8 @@ class Variable:
         trainable: Whether training changes it.
         name: Name, without that of the layer.
         path: Name with that of the layer, "conv2d/kernel".
+        regularizer: Its term of the loss, while it trains.
+        constraint: What its values must fulfil after every update.
 
     Example:
         >>> v = Variable(np.ones(2), name="scale")
@@ -41,6 +45,8 @@ class Variable:
         trainable: bool = True,
         name: str = "variable",
         path: str | None = None,
+        regularizer: Regularizer | None = None,
+        constraint: Constraint | None = None,
     ) -> None:
         if dtype not in (None, "float32"):
             raise ValueError(
@@ -49,6 +55,8 @@ class Variable:
         self.name = name
         self.path = path or name
         self.trainable = trainable
+        self.regularizer = regularizer
+        self.constraint = constraint
         value = None if callable(initializer) else np.asarray(initializer)
         if shape is None:
             if value is None:

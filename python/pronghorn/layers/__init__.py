@@ -2,6 +2,7 @@
 """Layers with Keras's names and arguments."""
 
 from pronghorn.layers.activations import ReLU, Softmax
+from pronghorn.layers.activity import ActivityRegularization
 from pronghorn.layers.conv import Conv2D
 from pronghorn.layers.core import Activation, Dense, Input, InputLayer
 from pronghorn.layers.layer import Layer
@@ -20,6 +21,7 @@ Convolution2D = Conv2D
 
 __all__ = [
     "Activation",
+    "ActivityRegularization",
     "AveragePooling2D",
     "AvgPool2D",
     "Conv2D",
