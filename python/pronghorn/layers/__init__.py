@@ -9,6 +9,9 @@ from pronghorn.layers.activations import (
     ReLU,
     Softmax,
 )
+from pronghorn.layers.activity import (
+    ActivityRegularization,
+)
 from pronghorn.layers.adaptive_pooling import (
     AdaptiveAveragePooling1D,
     AdaptiveAveragePooling2D,
@@ -114,7 +117,9 @@ SeparableConvolution1D = SeparableConv1D
 SeparableConvolution2D = SeparableConv2D
 
 __all__ = [
+    "ELU",
     "Activation",
+    "ActivityRegularization",
     "AdaptiveAveragePooling1D",
     "AdaptiveAveragePooling2D",
     "AdaptiveAveragePooling3D",
@@ -145,7 +150,6 @@ __all__ = [
     "DepthwiseConv1D",
     "DepthwiseConv2D",
     "Dropout",
-    "ELU",
     "Flatten",
     "GaussianDropout",
     "GaussianNoise",
