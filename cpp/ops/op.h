@@ -135,6 +135,9 @@ class Op {
     /// For losses: terms averaged per image (Keras's "sum" reduction multiplies by it).
     virtual int64_t terms() const { return 1; }
 
+    /// A function outside of this library that run() calls; the plan stops if it fails.
+    virtual HostFunction* host_function() const { return nullptr; }
+
     // What fusion asks. Takes `activation` into this op where it can (conv + bias + ReLU):
     virtual bool fuse_activation(Activation /*activation*/) { return false; }
     /// Reads logits instead of probabilities from now on, where it can (cross-entropy, accuracy):

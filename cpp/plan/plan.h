@@ -13,6 +13,7 @@
 #include "core/arena.h"
 #include "core/buffer.h"
 #include "core/parallel.h"
+#include "ops/host_function.h"
 #include "ops/op.h"
 #include "ops/optimizer.h"
 #include "plan/graph.h"
@@ -147,6 +148,7 @@ class Plan {
     const Kernels* kernels = nullptr;
     std::shared_ptr<const Optimizer> optimizer;
     std::vector<std::unique_ptr<Op>> ops;
+    std::vector<HostFunction*> host_functions;  // of the ops
     std::vector<Place> places;
     std::vector<Step> steps;
     std::vector<Segment> segments;
@@ -178,6 +180,7 @@ class Plan {
     void update(const Run& run, int parameter, Range range, const float* gradient,
                 int64_t number) noexcept;
     int threads_to_use() const;
+    bool failed() const noexcept;
 
     std::vector<Arena> slots_;  // one per thread
     std::vector<std::array<double, 2>> totals_;
