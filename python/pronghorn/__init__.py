@@ -26,7 +26,7 @@ from pronghorn.layers import Input, Layer
 from pronghorn.layers.symbolic import KerasTensor
 from pronghorn.losses import Loss
 from pronghorn.metrics import Metric
-from pronghorn.models import Model, Sequential
+from pronghorn.models import Model, Sequential, gradients
 from pronghorn.optimizers import Optimizer
 from pronghorn.variable import Variable
 
@@ -48,6 +48,7 @@ __all__ = [
     "callbacks",
     "config",
     "datasets",
+    "gradients",
     "initializers",
     "layers",
     "losses",

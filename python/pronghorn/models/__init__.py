@@ -2,7 +2,8 @@
 """Models with Keras's names."""
 
 from pronghorn.models.functional import Functional
+from pronghorn.models.gradients import gradients
 from pronghorn.models.model import Model
 from pronghorn.models.sequential import Sequential
 
-__all__ = ["Functional", "Model", "Sequential"]
+__all__ = ["Functional", "Model", "Sequential", "gradients"]

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from pronghorn.layers.layer import Layer
 from pronghorn.layers.lowering import GraphBuilder
@@ -69,8 +69,19 @@ class Network:
             stack.extend((before, False) for before in reversed(node.inputs))
         return order, seen
 
-    def lower(self, graph: GraphBuilder, tensors: Sequence[int]) -> list[int]:
-        """Records all calls; returns the outputs."""
+    def lower(
+        self,
+        graph: GraphBuilder,
+        tensors: Sequence[int],
+        replace: Callable[[KerasTensor, int], int] | None = None,
+    ) -> list[int]:
+        """Records all calls; returns the outputs.
+
+        Args:
+            graph: Where to record.
+            tensors: The inputs.
+            replace: Gives what stands for the result of a call from then on.
+        """
         values = {
             id(tensor): value
             for tensor, value in zip(self.inputs, tensors, strict=True)
@@ -78,7 +89,10 @@ class Network:
         for node in self.nodes:
             inputs = [values[id(tensor)] for tensor in node.inputs]
             outputs = graph.lower(node.layer, inputs, node.training, node.call)
-            for tensor, value in zip(node.outputs, outputs, strict=True):
+            for tensor, result in zip(node.outputs, outputs, strict=True):
+                value = result
+                if replace is not None:
+                    value = replace(tensor, value)
                 values.setdefault(id(tensor), value)
         return [values[id(tensor)] for tensor in self.outputs]
 

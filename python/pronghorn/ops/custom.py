@@ -41,7 +41,9 @@ def custom_op(
     """
     for name, value in (("forward", forward), ("backward", backward)):
         if not callable(value):
-            raise TypeError(f"custom_op: expected `{name}` to be callable, got {value!r}")
+            raise TypeError(
+                f"custom_op: expected `{name}` to be callable, got {value!r}"
+            )
 
     def function(*inputs: Any) -> Any:
         if not base.traced(*inputs):
