@@ -101,7 +101,8 @@ def measure(name: str, options: argparse.Namespace) -> list[Row]:
             if engine in (peers.OURS, "numpy"):
                 python = sys.executable
             try:
-                worker = Worker(python, engine, name, options.threads, steps)
+                threads = options.threads
+                worker = Worker(python, engine, threads, name, str(threads), str(steps))
                 stack.callback(worker.close)
                 # Large networks magnify rounding, where a maximum or a ReLU flips.
                 loss = worker.call("check", 1 if reference is None else CHECK_STEPS)

@@ -39,14 +39,8 @@ class BinaryOp final : public Op {
     Signature plan(const PlanContext& context) override {
         kernels_ = context.kernels;
         Signature signature;
-        bool in_lanes = !context.output.parameter;
-        for (size_t p = 0; p < 2; ++p) {
-            // The lanes of images that are not there must not reach a parameter's gradient.
-            in_lanes &= context.inputs[p].parameter ? !context.wants_gradient[p]
-                                                    : context.layouts[p] == Layout::kLanes;
-        }
-        lanes_ = in_lanes ? kernels_->lanes : 1;
-        signature.in_layout = signature.out_layout = in_lanes ? Layout::kLanes : Layout::kRows;
+        lanes_ = broadcast_lanes(context, 2);
+        signature.in_layout = signature.out_layout = lanes_ > 1 ? Layout::kLanes : Layout::kRows;
         signature.stages.push_back({Phase::kForward, true, 1, 0, 0});
         if (!context.training) return signature;
         bool backward = false, scratch = false;
@@ -92,30 +86,25 @@ class BinaryOp final : public Op {
     void backward(const Args& args, int side) const noexcept {
         const auto p = static_cast<size_t>(side);
         const bool as_is = kind_ == Binary::kAdd || (kind_ == Binary::kSubtract && side == 0);
-        if (!shapes_.repeats(p)) {
-            return gradient(side, args.in[0], args.in[1], args.d_out, args.images, args.d_in[p]);
-        }
-        if (as_is) {
+        if (as_is && shapes_.repeats(p)) {
             return sum_repeats(*kernels_, shapes_, p, args.images, lanes_, args.d_out, args.d_in[p],
                                shapes_.fixed(p) && args.accumulate);
         }
-        for (int64_t i = 0; i < args.images; i += lanes_) {
-            const auto moved = [&](const float* x, size_t operand) {
-                return x == nullptr ? x : x + i * shapes_.image_step(operand);
-            };
-            gradient(side, moved(args.in[0], 0), moved(args.in[1], 1),
-                     args.d_out + i * shapes_.image_size(), lanes_, args.scratch);
-            sum_repeats(*kernels_, shapes_, p, lanes_, lanes_, args.scratch,
-                        args.d_in[p] + i * shapes_.image_step(p),
-                        shapes_.fixed(p) && (args.accumulate || i > 0));
-        }
+        write_gradient(*kernels_, shapes_, p, args, lanes_,
+                       [&](int64_t image, int64_t images, float* g) {
+                           // What the gradient does not read is not there (backward_reads).
+                           const float* dy = args.d_out + image * shapes_.image_size();
+                           const auto moved = [&](size_t operand) {
+                               const float* x = args.in[operand];
+                               return x == nullptr ? dy : x + image * shapes_.image_step(operand);
+                           };
+                           gradient(side, moved(0), moved(1), dy, images, g);
+                       });
     }
 
     /// g = dy * dy/d(a or b), of the output's extent.
     void gradient(int side, const float* a, const float* b, const float* dy, int64_t images,
                   float* g) const noexcept {
-        if (a == nullptr) a = dy;  // not read: see backward_reads
-        if (b == nullptr) b = dy;
         const auto nest = nest_of<3>(shapes_, {0, 1, -1}, images, lanes_);
         nest.for_planes([&](const auto& at, int64_t rows, int64_t size, const auto& row,
                             const auto& step) {

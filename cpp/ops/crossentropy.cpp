@@ -3,6 +3,7 @@
 // from probabilities, in Keras's formulas: probabilities are clipped to [1e-7, 1 - 1e-7].
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "ops/loss.h"
 
@@ -94,20 +95,39 @@ class CategoricalCrossentropy final : public Categorical {
     float smoothing_;
 };
 
+/// Rows whose label is `ignore_class` do not count; with `rescale` the others count for them.
 class SparseCategoricalCrossentropy final : public Categorical {
    public:
-    using Categorical::Categorical;
+    explicit SparseCategoricalCrossentropy(Attributes& attributes)
+        : Categorical(attributes),
+          ignore_(attributes.integer("ignore_class", kNone)),
+          rescale_(attributes.flag("rescale", true)) {}
 
    protected:
     bool sparse() const override { return true; }
 
+    bool surveys() const override { return ignore_ != kNone && rescale_; }
+    float survey(const float* targets, int64_t images) const noexcept override {
+        const int64_t total = images * rows_;
+        int64_t valid = 0;
+        for (int64_t i = 0; i < total; ++i) valid += !ignored(targets, i);
+        return valid == 0 ? 0.0f : static_cast<float>(total) / static_cast<float>(valid);
+    }
+    float factor(const float* state) const { return surveys() ? state[state_size()] : 1.0f; }
+    bool ignored(const float* target, int64_t row) const {
+        return ignore_ != kNone && reinterpret_cast<const int32_t*>(target)[row] == ignore_;
+    }
+
     float target_of(const float* target, int64_t row, int64_t c) const noexcept override {
+        if (ignored(target, row)) return 0.0f;
         return reinterpret_cast<const int32_t*>(target)[row] == c ? 1.0f : 0.0f;
     }
 
     // The common case in vectors: rows of logits with a class number each.
     float forward(const float* y_pred, const float* target, float* state) const noexcept override {
-        if (!from_logits_ || rows_ != 1) return Categorical::forward(y_pred, target, state);
+        if (!from_logits_ || rows_ != 1 || ignore_ != kNone) {
+            return Categorical::forward(y_pred, target, state) * factor(state);
+        }
         float loss = 0;
         kernels_->softmax_crossentropy(1, last_, y_pred, reinterpret_cast<const int32_t*>(target),
                                        state, &loss);
@@ -115,7 +135,10 @@ class SparseCategoricalCrossentropy final : public Categorical {
     }
     void backward(const float* y_pred, const float* target, const float* state, float scale,
                   float* d_pred) const noexcept override {
-        if (!from_logits_) return Categorical::backward(y_pred, target, state, scale, d_pred);
+        if (!from_logits_ || ignore_ != kNone) {
+            scale *= factor(state);
+            return Categorical::backward(y_pred, target, state, scale, d_pred);
+        }
         const float each = scale / static_cast<float>(rows_);
         for (int64_t i = 0; i < rows_ * last_; ++i) d_pred[i] = each * state[i];
         for (int64_t row = 0; row < rows_; ++row) {
@@ -123,6 +146,12 @@ class SparseCategoricalCrossentropy final : public Categorical {
             if (label >= 0 && label < last_) d_pred[row * last_ + label] -= each;
         }
     }
+
+   private:
+    static constexpr int64_t kNone = std::numeric_limits<int64_t>::min();
+
+    int64_t ignore_;
+    bool rescale_;
 };
 
 /// mean over the last axis of -(t log p + (1 - t) log(1 - p)); from logits

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Loss: what all losses share. y_pred (batch, ..., last) and a target give one number per image,
-// the mean of its terms; a term is a row of y_pred (along the last axis).
+// the mean of its terms; a term is a row of y_pred (along the last axis). A loss may survey the
+// targets of the whole batch first and see the answer beside every image's state.
 #pragma once
 
 #include "ops/op.h"
@@ -27,6 +28,12 @@ class Loss : public Op {
     virtual bool sparse() const { return false; }
     /// Floats of state per image.
     virtual int64_t state_size() const { return 0; }
+    /// Whether survey() is asked; forward() and backward() find its answer in state[state_size()].
+    virtual bool surveys() const { return false; }
+    /// A number that depends on the targets of all images.
+    virtual float survey(const float* /*targets*/, int64_t /*images*/) const noexcept { return 0; }
+    /// Elements of an image's target.
+    int64_t target_size() const { return sparse() ? rows_ : rows_ * last_; }
 
     const char* name() const { return name_.c_str(); }
 
@@ -34,6 +41,8 @@ class Loss : public Op {
     const Kernels* kernels_ = nullptr;
 
    private:
+    int64_t stride() const { return state_size() + (surveys() ? 1 : 0); }
+
     std::string name_;
 };
 

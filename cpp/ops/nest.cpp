@@ -111,6 +111,15 @@ void sum_repeats(const Kernels& kernels, const Broadcasting& broadcasting, size_
     sum_planes(kernels, nest, g, d);
 }
 
+int64_t broadcast_lanes(const PlanContext& context, size_t count) {
+    bool in_lanes = !context.output.parameter;
+    for (size_t p = 0; p < count; ++p) {
+        in_lanes &= context.inputs[p].parameter ? !context.wants_gradient[p]
+                                                : context.layouts[p] == Layout::kLanes;
+    }
+    return in_lanes ? context.kernels->lanes : 1;
+}
+
 int checked_axis(const char* op, const Tensor& x, int64_t axis) {
     const int rank = x.shape.rank();
     check(axis >= -rank && axis < rank, op, "expected an axis of ", x.shape, ", got ", axis);

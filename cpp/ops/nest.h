@@ -155,6 +155,24 @@ Nest<N> nest_of(const Broadcasting& broadcasting, const std::array<int, N>& of, 
 void sum_repeats(const Kernels& kernels, const Broadcasting& broadcasting, size_t p, int64_t images,
                  int64_t lanes, const float* g, float* d, bool accumulate) noexcept;
 
+/// The gradient of operand p from gradient(first image, images, g), which writes all of g, of the
+/// output's extent: into its place, or by the scratch (an image, or a group of lanes) and a sum.
+template <typename Gradient>
+void write_gradient(const Kernels& kernels, const Broadcasting& broadcasting, size_t p,
+                    const Args& args, int64_t lanes, Gradient gradient) noexcept {
+    if (!broadcasting.repeats(p)) return gradient(0, args.images, args.d_in[p]);
+    for (int64_t i = 0; i < args.images; i += lanes) {
+        gradient(i, lanes, args.scratch);
+        sum_repeats(kernels, broadcasting, p, lanes, lanes, args.scratch,
+                    args.d_in[p] + i * broadcasting.image_step(p),
+                    broadcasting.fixed(p) && (args.accumulate || i > 0));
+    }
+}
+
+/// Kernels::lanes where `count` operands are all activations in lanes, or parameters that want no
+/// gradient (lanes of images that are not there must not reach it); else 1.
+int64_t broadcast_lanes(const PlanContext& context, size_t count);
+
 /// y[...] = x[...] along a nest of (x, y) whose y never stands still.
 void copy_planes(const Nest<2>& nest, const float* x, float* y) noexcept;
 

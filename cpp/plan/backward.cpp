@@ -79,8 +79,9 @@ void Planner::backward_node(const Placed& placed, int d_out) {
             }
             // Owners' blocks are written by the stage that owns them, other gradients by kBackward.
             const bool owner = placed.signature.gradient[i] == GradientBy::kOwner;
-            const bool writes = owner ? step.op->owned(step.stage, static_cast<int>(i), 0).count > 0
-                                      : phase == Phase::kBackward;
+            const bool writes =
+                owner ? step.op->owned(step.stage, static_cast<int>(i), 0).count > 0
+                      : phase == Phase::kBackward && (parameter || step.info.writes_d_in);
             if (!writes) continue;
             step.d_in[i] = d_in[i];
             if (owner && d_in[i] != kNowhere) {

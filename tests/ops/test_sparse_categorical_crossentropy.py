@@ -63,3 +63,26 @@ def test_certain_and_wrong_is_clipped():
     for isa in isas():
         y = run_op(NAME, [y_pred, labels], {"from_logits": False}, isa=isa)
         np.testing.assert_allclose(y, [1.1920929e-7, -np.log(1e-7)], rtol=1e-5)
+
+
+@pytest.mark.parametrize("from_logits", [False, True])
+@pytest.mark.parametrize("ignored", [-1, 2])
+def test_ignored_rows_do_not_count(ignored, from_logits):
+    y_pred = predictions(from_logits, 1, 17, 5, 6)
+    labels = arrays.labels(2, 6, 17, 5)
+    labels[::3, 1:] = ignored
+    attributes = {"from_logits": from_logits}
+    ignoring = {**attributes, "ignore_class": ignored}
+    share = (labels != ignored).mean()
+    counts = (labels != ignored).astype(np.float32)
+    rows = (y_pred.reshape(-1, 6), np.maximum(labels, 0).reshape(-1))
+    each = run_op(NAME, list(rows), attributes).reshape(17, 5) * counts
+    for isa in isas():
+        for rescale, factor in ((True, 1 / share), (False, 1.0)):
+            chosen = {**ignoring, "rescale": rescale}
+            y = run_op(NAME, [y_pred, labels], chosen, isa=isa)
+            np.testing.assert_allclose(y, each.mean(axis=1) * factor, rtol=1e-5)
+            (dx,) = gradients_of(NAME, [y_pred, labels], chosen, isa=isa, loss=True)
+            (full,) = gradients_of(NAME, list(rows), attributes, isa=isa, loss=True)
+            expected = full.reshape(17, 5, 6) * counts[..., None] * factor / 5
+            np.testing.assert_allclose(dx, expected, rtol=1e-4, atol=1e-7)

@@ -57,16 +57,79 @@ CASES = [
     ("MeanSquaredError", {}, SCORES[:, 0, :1], SCORES[:, 0, 1]),
     ("MeanSquaredError", {}, SCORES[:, 0, 0], SCORES[:, 0, 1]),
 ]
+SIGNS = 2 * ONE_HOT - 1
+MORE_CASES = [
+    ("BinaryFocalCrossentropy", {}, ONE_HOT, PROBABILITIES),
+    (
+        "BinaryFocalCrossentropy",
+        {"apply_class_balancing": True, "alpha": 0.3, "gamma": 1.5},
+        ONE_HOT,
+        PROBABILITIES,
+    ),
+    (
+        "BinaryFocalCrossentropy",
+        {"from_logits": True, "label_smoothing": 0.2},
+        ONE_HOT,
+        SCORES,
+    ),
+    ("CategoricalFocalCrossentropy", {}, ONE_HOT, PROBABILITIES * 2),
+    (
+        "CategoricalFocalCrossentropy",
+        {"from_logits": True, "gamma": 3.0, "alpha": 0.5, "label_smoothing": 0.1},
+        ONE_HOT,
+        SCORES,
+    ),
+    ("CategoricalGeneralizedCrossEntropy", {"q": 0.3}, LABELS, PROBABILITIES),
+    ("CategoricalHinge", {}, ONE_HOT, SCORES),
+    ("CosineSimilarity", {}, ONE_HOT + 0.1, SCORES),
+    ("CosineSimilarity", {"axis": 1}, ONE_HOT + 0.1, SCORES),
+    ("CosineSimilarity", {}, 0 * ONE_HOT, SCORES),
+    ("Hinge", {}, ONE_HOT, SCORES),
+    ("Hinge", {}, SIGNS, SCORES),
+    ("SquaredHinge", {}, ONE_HOT, SCORES),
+    ("SquaredHinge", {}, SIGNS * 0.3, SCORES),
+    ("Huber", {}, ONE_HOT, SCORES),
+    ("Huber", {"delta": 0.4}, ONE_HOT, SCORES),
+    ("KLDivergence", {}, PROBABILITIES[::-1], PROBABILITIES),
+    ("KLDivergence", {}, ONE_HOT, PROBABILITIES * 3),
+    ("LogCosh", {}, ONE_HOT * 200, SCORES),
+    ("MeanAbsolutePercentageError", {}, SCORES[::-1], SCORES),
+    ("MeanSquaredLogarithmicError", {}, PROBABILITIES * 5, SCORES),
+    ("Poisson", {}, ONE_HOT * 3, PROBABILITIES * 4),
+    ("SparseCategoricalCrossentropy", {"ignore_class": 2}, LABELS, PROBABILITIES),
+    (
+        "SparseCategoricalCrossentropy",
+        {"ignore_class": -1, "from_logits": True},
+        LABELS - (LABELS == 3) * 4,
+        SCORES,
+    ),
+    (
+        "CategoricalCrossentropy",
+        {"axis": 1, "from_logits": True},
+        np.moveaxis(ONE_HOT, -1, 1),
+        np.moveaxis(SCORES, -1, 1),
+    ),
+]
+OVERLAPS = [
+    (name, {"axis": axis, **arguments})
+    for name, arguments in (("Dice", {}), ("Tversky", {"alpha": 0.3, "beta": 0.9}))
+    for axis in (None, -1, (1, 2), (0, 1), 0)
+]
 REDUCTIONS = ["sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", None]
 
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("reduction", REDUCTIONS)
-@pytest.mark.parametrize(("name", "arguments", "truth", "prediction"), CASES)
+@pytest.mark.parametrize(
+    ("name", "arguments", "truth", "prediction"), CASES + MORE_CASES
+)
 def test_losses(name, arguments, truth, prediction, reduction, weighted):
     if weighted and prediction.ndim == 1:
         return  # their value is a single number
-    weights = WEIGHTS if weighted else None
+    weights = None
+    if weighted:
+        loss = getattr(pronghorn.losses, name)(**arguments)
+        weights = np.resize(WEIGHTS, loss.call(truth, prediction).shape)
     results = [
         getattr(api.losses, name)(reduction=reduction, **arguments)(
             truth, prediction, sample_weight=weights
@@ -74,6 +137,37 @@ def test_losses(name, arguments, truth, prediction, reduction, weighted):
         for api in (keras, pronghorn)
     ]
     np.testing.assert_allclose(results[1], np.asarray(results[0]), **TOLERANCE)
+
+
+def test_labels_with_the_classes_on_another_axis():  # Keras on JAX refuses them
+    loss = pronghorn.losses.SparseCategoricalCrossentropy
+    moved = loss(axis=1)(LABELS, np.moveaxis(PROBABILITIES, -1, 1))
+    assert moved == loss()(LABELS, PROBABILITIES)
+
+
+@pytest.mark.parametrize("reduction", ["sum_over_batch_size", "sum", None])
+@pytest.mark.parametrize(("name", "arguments"), OVERLAPS)
+def test_overlaps(name, arguments, reduction):
+    results = [
+        getattr(api.losses, name)(reduction=reduction, **arguments)(
+            ONE_HOT, PROBABILITIES
+        )
+        for api in (keras, pronghorn)
+    ]
+    np.testing.assert_allclose(results[1], np.asarray(results[0]), **TOLERANCE)
+
+
+def test_names_and_defaults():
+    for name in pronghorn.losses.__all__:
+        ours, theirs = (getattr(api.losses, name, None) for api in (pronghorn, keras))
+        if theirs is None or not isinstance(ours, type) or name == "Loss":
+            continue
+        expected = {k: v for k, v in theirs().get_config().items() if k != "fn"}
+        assert expected.items() <= ours().get_config().items()
+        assert pronghorn.losses.get(ours().name.removesuffix("_loss"))
+    for alias in "bce BCE kld KLD mae MAE mape MAPE mse MSE msle MSLE".split():
+        ours, theirs = (api.losses.get(alias) for api in (pronghorn, keras))
+        assert ours.name == theirs.__name__
 
 
 @pytest.mark.parametrize(
@@ -107,6 +201,20 @@ def test_functions():
         ("binary_crossentropy", ONE_HOT, PROBABILITIES),
         ("categorical_crossentropy", ONE_HOT, PROBABILITIES),
         ("sparse_categorical_crossentropy", LABELS, PROBABILITIES),
+        ("binary_focal_crossentropy", ONE_HOT, PROBABILITIES),
+        ("categorical_focal_crossentropy", ONE_HOT, PROBABILITIES),
+        ("categorical_hinge", ONE_HOT, SCORES),
+        ("cosine_similarity", ONE_HOT, SCORES),
+        ("dice", ONE_HOT, PROBABILITIES),
+        ("hinge", ONE_HOT, SCORES),
+        ("huber", ONE_HOT, SCORES),
+        ("kl_divergence", ONE_HOT, PROBABILITIES),
+        ("log_cosh", ONE_HOT, SCORES),
+        ("mean_absolute_percentage_error", SCORES[::-1], SCORES),
+        ("mean_squared_logarithmic_error", ONE_HOT, SCORES),
+        ("poisson", ONE_HOT, PROBABILITIES),
+        ("squared_hinge", ONE_HOT, SCORES),
+        ("tversky", ONE_HOT, PROBABILITIES),
     ):
         theirs = np.asarray(getattr(keras.losses, name)(truth, prediction))
         ours = getattr(pronghorn.losses, name)(truth, prediction)

@@ -11,6 +11,8 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
+from pronghorn import config
+
 # The core counts in int64: products of a few sizes below this cannot overflow.
 _LARGEST = 2**31 - 1
 
@@ -26,15 +28,26 @@ def whole(owner: str, name: str, value: Any, least: int = 1) -> int:
     return number
 
 
-def pair(owner: str, name: str, value: Any, least: int = 1) -> tuple[int, int]:
-    """Two integers, given as such or as one for both."""
-    values = (value, value) if _index(value) is not None else value
-    if not isinstance(values, Sequence) or isinstance(values, str) or len(values) != 2:
+def several(
+    owner: str, name: str, value: Any, count: int, least: int = 1
+) -> tuple[int, ...]:
+    """`count` integers, given as such or as one for all."""
+    values = (value,) * count if _index(value) is not None else value
+    if (
+        not isinstance(values, Sequence)
+        or isinstance(values, str)
+        or len(values) != count
+    ):
         raise ValueError(
-            f"{owner}: expected `{name}` to be an integer or a pair of them, "
+            f"{owner}: expected `{name}` to be an integer or {count} of them, "
             f"got {value!r}"
         )
-    first, second = (whole(owner, name, one, least) for one in values)
+    return tuple(whole(owner, name, one, least) for one in values)
+
+
+def pair(owner: str, name: str, value: Any, least: int = 1) -> tuple[int, int]:
+    """Two integers, given as such or as one for both."""
+    first, second = several(owner, name, value, 2, least)
     return first, second
 
 
@@ -54,6 +67,14 @@ def number(
     return result
 
 
+def axis(owner: str, value: Any) -> int:
+    """An axis, which may be negative."""
+    number = _index(value)
+    if number is None:
+        raise ValueError(f"{owner}: expected `axis` to be an integer, got {value!r}")
+    return number
+
+
 def choice(owner: str, name: str, value: Any, choices: Sequence[str]) -> str:
     """One of a few strings, in any case."""
     lower = value.lower() if isinstance(value, str) else value
@@ -71,14 +92,15 @@ def padding(owner: str, value: Any) -> str:
 
 
 def data_format(owner: str, value: Any) -> str:
-    """Where an image's channels are."""
-    formats = ("channels_last", "channels_first")
-    return choice(owner, "data_format", value or "channels_last", formats)
+    """Where an image's channels are; None for what `pronghorn.config` says."""
+    given = config.image_data_format() if value is None else value
+    return choice(owner, "data_format", given, config.DATA_FORMATS)
 
 
 def channels_last(owner: str, value: Any) -> str:
-    """A data format; there is one so far."""
-    return choice(owner, "data_format", value or "channels_last", ("channels_last",))
+    """A data format, of layers that know one so far."""
+    given = config.image_data_format() if value is None else value
+    return choice(owner, "data_format", given, ("channels_last",))
 
 
 def unsupported(owner: str, **arguments: Any) -> None:

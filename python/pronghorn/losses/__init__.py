@@ -7,65 +7,165 @@ from collections.abc import Callable
 from typing import Any
 
 from pronghorn import registry
-from pronghorn.losses.loss import Loss
+from pronghorn.losses.focal import (
+    BinaryFocalCrossentropy,
+    CategoricalFocalCrossentropy,
+    CategoricalGeneralizedCrossEntropy,
+    binary_focal_crossentropy,
+    categorical_focal_crossentropy,
+    categorical_generalized_cross_entropy,
+)
+from pronghorn.losses.loss import (
+    Loss,
+)
+from pronghorn.losses.margin import (
+    CategoricalHinge,
+    Hinge,
+    MulticlassHinge,
+    SquaredHinge,
+    categorical_hinge,
+    hinge,
+    multiclass_hinge,
+    squared_hinge,
+)
+from pronghorn.losses.overlap import (
+    Dice,
+    Tversky,
+    dice,
+    tversky,
+)
 from pronghorn.losses.probabilistic import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
+    KLDivergence,
+    Poisson,
     SparseCategoricalCrossentropy,
     binary_crossentropy,
     categorical_crossentropy,
+    kl_divergence,
+    poisson,
     sparse_categorical_crossentropy,
 )
 from pronghorn.losses.regression import (
+    CosineSimilarity,
+    Huber,
+    LogCosh,
     MeanAbsoluteError,
+    MeanAbsolutePercentageError,
     MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    cosine_similarity,
+    huber,
+    log_cosh,
     mean_absolute_error,
+    mean_absolute_percentage_error,
     mean_squared_error,
+    mean_squared_logarithmic_error,
+)
+from pronghorn.losses.siamese import (
+    ContrastiveLoss,
+    TripletLoss,
+    contrastive_loss,
+    triplet_loss,
 )
 
 __all__ = [
     "BinaryCrossentropy",
+    "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy",
+    "CategoricalHinge",
+    "ContrastiveLoss",
+    "CosineSimilarity",
+    "Dice",
+    "Hinge",
+    "Huber",
+    "KLDivergence",
+    "LogCosh",
     "Loss",
     "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
     "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "MulticlassHinge",
+    "Poisson",
     "SparseCategoricalCrossentropy",
+    "SquaredHinge",
+    "TripletLoss",
+    "Tversky",
     "binary_crossentropy",
+    "binary_focal_crossentropy",
     "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "categorical_generalized_cross_entropy",
+    "categorical_hinge",
+    "contrastive_loss",
+    "cosine_similarity",
     "deserialize",
+    "dice",
     "get",
+    "hinge",
+    "huber",
+    "kl_divergence",
+    "log_cosh",
     "mean_absolute_error",
+    "mean_absolute_percentage_error",
     "mean_squared_error",
+    "mean_squared_logarithmic_error",
+    "multiclass_hinge",
+    "poisson",
     "serialize",
     "sparse_categorical_crossentropy",
+    "squared_hinge",
+    "triplet_loss",
+    "tversky",
 ]
 
 LossLike = str | dict[str, Any] | Loss | Callable[..., Any]
 
+_FUNCTIONS: dict[Callable[..., Any], type[Loss]] = {
+    binary_crossentropy: BinaryCrossentropy,
+    binary_focal_crossentropy: BinaryFocalCrossentropy,
+    categorical_crossentropy: CategoricalCrossentropy,
+    categorical_focal_crossentropy: CategoricalFocalCrossentropy,
+    categorical_generalized_cross_entropy: CategoricalGeneralizedCrossEntropy,
+    categorical_hinge: CategoricalHinge,
+    contrastive_loss: ContrastiveLoss,
+    cosine_similarity: CosineSimilarity,
+    dice: Dice,
+    hinge: Hinge,
+    huber: Huber,
+    kl_divergence: KLDivergence,
+    log_cosh: LogCosh,
+    mean_absolute_error: MeanAbsoluteError,
+    mean_absolute_percentage_error: MeanAbsolutePercentageError,
+    mean_squared_error: MeanSquaredError,
+    mean_squared_logarithmic_error: MeanSquaredLogarithmicError,
+    multiclass_hinge: MulticlassHinge,
+    poisson: Poisson,
+    sparse_categorical_crossentropy: SparseCategoricalCrossentropy,
+    squared_hinge: SquaredHinge,
+    triplet_loss: TripletLoss,
+    tversky: Tversky,
+}
 _CLASSES: dict[str, type[Loss]] = registry.table(
-    [
-        BinaryCrossentropy,
-        CategoricalCrossentropy,
-        MeanAbsoluteError,
-        MeanSquaredError,
-        SparseCategoricalCrossentropy,
-    ],
+    _FUNCTIONS.values(),
     {
         "bce": BinaryCrossentropy,
         "BCE": BinaryCrossentropy,
+        "kld": KLDivergence,
+        "KLD": KLDivergence,
         "mae": MeanAbsoluteError,
         "MAE": MeanAbsoluteError,
+        "mape": MeanAbsolutePercentageError,
+        "MAPE": MeanAbsolutePercentageError,
         "mse": MeanSquaredError,
         "MSE": MeanSquaredError,
+        "msle": MeanSquaredLogarithmicError,
+        "MSLE": MeanSquaredLogarithmicError,
     },
 )
-_FUNCTIONS: dict[Callable[..., Any], type[Loss]] = {
-    binary_crossentropy: BinaryCrossentropy,
-    categorical_crossentropy: CategoricalCrossentropy,
-    mean_absolute_error: MeanAbsoluteError,
-    mean_squared_error: MeanSquaredError,
-    sparse_categorical_crossentropy: SparseCategoricalCrossentropy,
-}
 
 
 def get(identifier: LossLike) -> Loss:
@@ -75,6 +175,8 @@ def get(identifier: LossLike) -> Loss:
         >>> get("mse").name
         'mean_squared_error'
     """
+    if isinstance(identifier, Loss):
+        return identifier
     if callable(identifier) and identifier in _FUNCTIONS:
         return _FUNCTIONS[identifier]()
     return registry.make("loss", identifier, _CLASSES)

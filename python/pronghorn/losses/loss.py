@@ -34,6 +34,8 @@ REDUCTIONS = (
 class Loss:
     """Base class of losses.
 
+    A loss of one's own overrides `call(y_true, y_pred)`, written in `pronghorn.ops`.
+
     Args:
         name: Name.
         reduction: How the values of the samples become one: "sum_over_batch_size" (or
@@ -44,7 +46,11 @@ class Loss:
     """
 
     op = ""  # of the core
+    kind = ""  # the op's attribute of that name, where it has one
     target = "values"  # or "labels": class numbers, one axis less than the predictions
+    axis: Any = -1
+    ignore_class: int | None = None
+    whole_batch = False  # one value, the same for every image
 
     def __init__(
         self,
@@ -60,21 +66,51 @@ class Loss:
             )
         if dtype not in (None, "float32"):
             raise ValueError(f"{kind}: expected dtype float32, got {dtype!r}")
-        self.name = name or auto_name(kind)
+        self.name = name or self.kind or self.op or auto_name(kind)
         self.reduction = reduction
         self.dtype = "float32"
 
     def attributes(self) -> dict[str, Any]:
         """The attributes of the op."""
-        return {}
+        return {"kind": self.kind} if self.kind else {}
+
+    def core_reduction(self, weighted: bool) -> str:
+        """The core's name of the reduction, for samples with or without weights."""
+        if self.reduction == "mean" or (self.whole_batch and not weighted):
+            return "sum_over_batch_size"
+        return str(self.reduction)
 
     def lower(self, graph: GraphBuilder, y_pred: int, y_true: int) -> int:
         """Records the op; returns a tensor of one value per image."""
-        return graph.add(self.op, [y_pred, y_true], **self.attributes())
+        tensors = [y_pred, y_true]
+        rank = len(graph.shape(y_pred))
+        if isinstance(self.axis, int) and self.axis not in (-1, rank - 1):
+            tensors = [self._classes_last(graph, tensor, rank) for tensor in tensors]
+        return graph.add(self.op, tensors, **self.attributes())
+
+    def _classes_last(self, graph: GraphBuilder, tensor: int, rank: int) -> int:
+        if len(graph.shape(tensor)) < rank:
+            return tensor  # class numbers have no such axis
+        if not -rank < self.axis < rank or self.axis == 0:
+            raise ValueError(
+                f"{type(self).__name__}: expected `axis` to be an axis behind the "
+                f"batch's of {rank} axes, got {self.axis}"
+            )
+        axis = self.axis % rank
+        order = [*(at for at in range(rank) if at != axis), axis]
+        return graph.add("transpose", [tensor], axes=order)
 
     def call(self, y_true: Any, y_pred: Any) -> Array:
         """Values of the samples: the predictions' shape without the last axis."""
-        return rowwise(self.op, self.target, y_true, y_pred, **self.attributes())
+        return rowwise(
+            self.op,
+            self.target,
+            y_true,
+            y_pred,
+            axis=self.axis,
+            ignored=self.ignore_class,
+            **self.attributes(),
+        )
 
     def __call__(
         self, y_true: Any, y_pred: Any, sample_weight: Any = None
@@ -98,14 +134,39 @@ class Loss:
         return registry.from_config(cls, config)
 
 
-def rowwise(op: str, target: str, y_true: Any, y_pred: Any, **attributes: Any) -> Array:
-    """An op of the core with one value per row of predictions (..., outputs)."""
+class PlainLoss(Loss):
+    """Base class of the losses without arguments of their own."""
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: str | None = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+
+
+def rowwise(
+    op: str,
+    target: str,
+    y_true: Any,
+    y_pred: Any,
+    axis: int = -1,
+    ignored: int | None = None,
+    **attributes: Any,
+) -> Array:
+    """An op of the core with one value per row of predictions, along `axis`."""
     prediction = eager.as_float(y_pred, f"{op}: y_pred")
     if prediction.ndim == 1 and np.shape(y_true) == (len(prediction), 1):
         prediction = prediction[:, np.newaxis]  # as Keras
-    if prediction.ndim == 0:
-        raise ValueError(f"{op}: expected y_pred to have an axis, got a number")
-    truth = data.as_target(y_true, target, prediction.shape, f"{op}: y_true")
+    if not -prediction.ndim <= axis < prediction.ndim:
+        raise ValueError(
+            f"{op}: expected y_pred with an axis {axis}, got shape {prediction.shape}"
+        )
+    if target == "values" and axis not in (-1, prediction.ndim - 1):
+        y_true = np.moveaxis(eager.as_float(y_true, f"{op}: y_true"), axis, -1)
+    prediction = np.ascontiguousarray(np.moveaxis(prediction, axis, -1))
+    truth = data.as_target(y_true, target, prediction.shape, f"{op}: y_true", ignored)
     rows = prediction.reshape(-1, prediction.shape[-1])
     truth = truth.reshape(rows.shape if target == "values" else rows.shape[:1])
     return eager.run_op(op, [rows, truth], **attributes).reshape(prediction.shape[:-1])

@@ -58,13 +58,26 @@ def as_input(x: Any, expected: Sequence[int | None], name: str) -> Array:
     raise ValueError(f"{name}: expected shape (samples, {text}), got {array.shape}")
 
 
-def as_target(y: Any, kind: str, predictions: Sequence[int], name: str) -> Array:
+def as_target(
+    y: Any,
+    kind: str,
+    predictions: Sequence[int],
+    name: str,
+    ignored: int | None = None,
+) -> Array:
     """The truth for predictions of a shape: "values" of that shape, or "labels".
 
     As in Keras a last axis of size 1 is added or dropped if that makes it fit.
+
+    Args:
+        y: The truth.
+        kind: "values" or "labels".
+        predictions: Shape of the predictions, classes last.
+        name: How errors call `y`.
+        ignored: A label that is allowed though it is no class.
     """
     if kind == "labels":
-        return _as_labels(y, predictions, name)
+        return _as_labels(y, predictions, name, ignored)
     array = as_numbers(y, name)
     expected = tuple(predictions)
     for shape in (array.shape, (*array.shape, 1), _without_last(array.shape)):
@@ -81,7 +94,9 @@ def _without_last(shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape[:-1] if len(shape) > 1 and shape[-1] == 1 else shape
 
 
-def _as_labels(y: Any, predictions: Sequence[int], name: str) -> Array:
+def _as_labels(
+    y: Any, predictions: Sequence[int], name: str, ignored: int | None
+) -> Array:
     """Class numbers as int32, checked to be whole and inside the classes."""
     array = as_numbers(y, name)
     *sizes, classes = predictions
@@ -102,6 +117,8 @@ def _as_labels(y: Any, predictions: Sequence[int], name: str) -> Array:
     if array.dtype.kind == "f":
         with np.errstate(invalid="ignore"):
             wrong |= ~(array == np.floor(array))  # NaN too
+    if ignored is not None:
+        wrong &= array != ignored
     if wrong.any():
         index = np.unravel_index(int(wrong.argmax()), wrong.shape)
         where = int(index[0]) if len(index) == 1 else tuple(int(i) for i in index)

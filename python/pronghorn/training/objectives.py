@@ -33,7 +33,25 @@ class Objective:
         """Which forms of the truth are needed: "labels", "values" or both."""
         all_metrics = [*self.metrics, *self.weighted_metrics]
         targets = {one.target for one in [self.loss, *all_metrics] if one is not None}
-        return sorted(targets)
+        return sorted(targets - {"nothing"})
+
+    @property
+    def ignored(self) -> int | None:
+        """The label that the loss does not count."""
+        return None if self.loss is None else self.loss.ignore_class
+
+    def classes_last(self, shape: Sequence[int]) -> tuple[int, ...]:
+        """A shape of predictions, the classes' axis of the loss behind the others."""
+        axis = -1 if self.loss is None else self.loss.axis
+        if self.loss is None or self.loss.target != "labels":
+            axis = -1
+        if not -len(shape) <= axis < len(shape):
+            raise ValueError(
+                f"loss: expected predictions with an axis {axis}, got {tuple(shape)}"
+            )
+        sizes = list(shape)
+        sizes.append(sizes.pop(axis))
+        return tuple(sizes)
 
 
 class Compiled:

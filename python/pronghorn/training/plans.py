@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pronghorn._native import core as _core
+from pronghorn.config import conv_algorithm
 from pronghorn.layers.lowering import GraphBuilder, named
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class ForwardPlan:
             inputs = [graph.input(feed.shape[1:], str(feed.dtype)) for feed in feeds]
         outputs = graph.lower(layer, inputs, call=call)
         self.shapes = [graph.shape(tensor) for tensor in outputs]
-        self.plan = graph.core.compile(outputs=outputs)
+        self.plan = graph.core.compile(outputs=outputs, conv_algorithm=conv_algorithm())
 
 
 def forward_plan(
@@ -84,7 +85,8 @@ def forward_plan(
         return ForwardPlan(layer, feeds, batch, training, call)
 
     signature = tuple((feed.shape[1:], feed.dtype.char) for feed in feeds)
-    key = ("forward", training, batch, signature, call and call.key)
+    choices = (training, batch, call and call.key, conv_algorithm())
+    key = ("forward", *choices, signature)
     return layer.plans.get(key, make)
 
 
@@ -115,7 +117,14 @@ def step_plan(
                 model, samples, batch, trainable if training else None
             )
 
-    key = ("step", training, batch, trainable, samples.signature)
+    key = (
+        "step",
+        training,
+        batch,
+        trainable,
+        samples.signature,
+        conv_algorithm(),
+    )
     return model.plans.get(key, make)
 
 
@@ -138,11 +147,9 @@ def _make_step_plan(
     ):
         loss = objective.loss
         if loss is not None:
-            tensor = loss.lower(graph, prediction, truth[loss.target])
-            reduction = (
-                "sum_over_batch_size" if loss.reduction == "mean" else loss.reduction
-            )
-            losses.append((tensor, weight, str(reduction), objective.loss_weight))
+            tensor = loss.lower(graph, prediction, truth.get(loss.target, -1))
+            reduction = loss.core_reduction(weight >= 0)
+            losses.append((tensor, weight, reduction, objective.loss_weight))
         for metric in objective.metrics:
             plain.append((metric.lower(graph, prediction, truth[metric.target]), -1))
         for metric in objective.weighted_metrics:
@@ -152,4 +159,5 @@ def _make_step_plan(
         losses=losses,
         metrics=plain + weighted,
         optimizer=None if optimizer is None else optimizer.rule(),
+        conv_algorithm=conv_algorithm(),
     )

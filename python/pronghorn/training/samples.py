@@ -108,7 +108,13 @@ def prepare(
     full_shapes = [(rows, *(size or 0 for size in s[1:])) for s in predictions]
     converted = [
         {
-            kind: data.as_target(truth, kind, shape, _title("y", name, names))
+            kind: data.as_target(
+                truth,
+                kind,
+                objective.classes_last(shape) if kind == "labels" else shape,
+                _title("y", name, names),
+                objective.ignored,
+            )
             for kind in objective.kinds()
         }
         for truth, shape, name, objective in zip(

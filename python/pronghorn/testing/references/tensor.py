@@ -103,6 +103,84 @@ def transpose(inputs: Sequence[Array], attributes: Attributes) -> Array:
     return np.transpose(inputs[0], attributes["axes"])
 
 
+def where(inputs: Sequence[Array], attributes: Attributes) -> Array:
+    """Numbers of one tensor or another."""
+    del attributes
+    condition, a, b = inputs
+    return np.where(condition != 0, a, b)
+
+
+def cut(inputs: Sequence[Array], attributes: Attributes) -> Array:
+    """What range(start, stop, step) counts along every axis of an image."""
+    (x,) = inputs
+    starts, stops = attributes["starts"], attributes["stops"]
+    steps = attributes.get("steps") or [1] * len(starts)
+    for axis, bounds in enumerate(zip(starts, stops, steps, strict=True), start=1):
+        x = np.take(x, list(range(*bounds)), axis=axis)
+    return x
+
+
+def pad(inputs: Sequence[Array], attributes: Attributes) -> Array:
+    """A border of one value."""
+    borders = zip(attributes["before"], attributes["after"], strict=True)
+    value = attributes.get("value", 0.0)
+    return np.pad(inputs[0], [(0, 0), *borders], constant_values=value)
+
+
+def broadcast(inputs: Sequence[Array], attributes: Attributes) -> Array:
+    """An image repeated to another shape."""
+    (x,) = inputs
+    shape = attributes["shape"]
+    rows = x.reshape(len(x), *[1] * (len(shape) + 1 - x.ndim), *x.shape[1:])
+    return np.asarray(np.broadcast_to(rows, (len(x), *shape)))
+
+
+def repeat(inputs: Sequence[Array], attributes: Attributes) -> Array:
+    """Slices along an axis, each several times."""
+    return np.repeat(
+        inputs[0], attributes.get("repeats", 1), axis=attributes.get("axis", -1)
+    )
+
+
+def matmul(inputs: Sequence[Array], attributes: Attributes) -> Array:
+    """Products of matrices."""
+    a, b = inputs
+    if attributes.get("transpose_a", False):
+        a = a.swapaxes(-1, -2)
+    if attributes.get("transpose_b", False):
+        b = b.swapaxes(-1, -2)
+    return np.matmul(a, b)
+
+
+def _products(inputs: Sequence[Array], attributes: Attributes) -> int:
+    # A gradient sums over the rows or columns of every matrix it serves.
+    del attributes
+    return int(max(inputs[0][0].size, inputs[1].size // len(inputs[1])))
+
+
+def _matmul_magnitude(inputs: Sequence[Array], attributes: Attributes) -> Array:
+    return matmul([np.abs(x) for x in inputs], attributes)
+
+
+def embedding(inputs: Sequence[Array], attributes: Attributes) -> Array:
+    """Rows of a table."""
+    del attributes
+    ids, table = inputs
+    return np.asarray(table[ids.astype(np.int64)])
+
+
+def one_hot(inputs: Sequence[Array], attributes: Attributes) -> Array:
+    """1 at the place of each id; nothing for what is no class."""
+    classes = np.arange(attributes["classes"])
+    return np.asarray(inputs[0][..., None] == classes, np.float64)
+
+
+def stop_gradient(inputs: Sequence[Array], attributes: Attributes) -> Array:
+    """The same numbers."""
+    del attributes
+    return inputs[0]
+
+
 def _moves(forward: Forward) -> Reference:
     """An op that only moves numbers."""
     return Reference(forward, linear=True, exact=True)
@@ -115,7 +193,21 @@ REFERENCES: dict[str, Reference] = {
         terms=_largest_image,
         magnitude=_binary_magnitude,
     ),
+    "broadcast": _moves(broadcast),
     "concatenate": _moves(concatenate),
+    "embedding": Reference(embedding, linear=True, exact=True, differentiable=()),
+    "matmul": Reference(
+        matmul,
+        differentiable=(0, 1),
+        terms=_products,
+        magnitude=_matmul_magnitude,
+    ),
+    "one_hot": Reference(one_hot, exact=True, differentiable=()),
+    "pad": Reference(pad, exact=True),
     "reduce": Reference(reduce, terms=_largest_image, magnitude=_reduce_magnitude),
+    "repeat": _moves(repeat),
+    "slice": _moves(cut),
+    "stop_gradient": Reference(stop_gradient, exact=True, differentiable=()),
     "transpose": _moves(transpose),
+    "where": Reference(where, exact=True, differentiable=(1, 2), terms=_largest_image),
 }

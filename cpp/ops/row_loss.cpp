@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+// row_loss: losses of whole rows of y_pred (along the last axis), with a target row, or with a
+// class number per row (multiclass_hinge, categorical_generalized_cross_entropy).
+#include <algorithm>
+#include <cmath>
+
+#include "ops/loss.h"
+
+namespace pronghorn {
+
+namespace {
+
+constexpr float kEpsilon = 1e-7f;
+
+/// Base: one row at a time.
+class RowLoss : public Loss {
+   public:
+    using Loss::Loss;
+
+   protected:
+    virtual double row_value(const float* y_pred, const float* target) const noexcept = 0;
+    /// d_pred = scale * the derivative of row_value.
+    virtual void row_slope(const float* y_pred, const float* target, float scale,
+                           float* d_pred) const noexcept = 0;
+
+    float forward(const float* y_pred, const float* target,
+                  float* /*state*/) const noexcept override {
+        double total = 0;
+        for (int64_t row = 0; row < rows_; ++row) {
+            total += row_value(y_pred + row * last_, target + row * (target_size() / rows_));
+        }
+        return static_cast<float>(total / static_cast<double>(rows_));
+    }
+    void backward(const float* y_pred, const float* target, const float* /*state*/, float scale,
+                  float* d_pred) const noexcept override {
+        for (int64_t row = 0; row < rows_; ++row) {
+            row_slope(y_pred + row * last_, target + row * (target_size() / rows_),
+                      scale / static_cast<float>(rows_), d_pred + row * last_);
+        }
+    }
+};
+
+/// max(neg - pos + 1, 0): pos = sum t p, neg = max (1 - t) p.
+class CategoricalHinge final : public RowLoss {
+   public:
+    using RowLoss::RowLoss;
+
+   protected:
+    struct Sides {
+        double pos = 0;
+        float neg = 0;
+        int64_t worst = 0;
+    };
+    Sides sides(const float* p, const float* t) const {
+        Sides at;
+        at.neg = (1.0f - t[0]) * p[0];
+        for (int64_t c = 0; c < last_; ++c) {
+            at.pos += static_cast<double>(t[c]) * p[c];
+            const float other = (1.0f - t[c]) * p[c];
+            if (other > at.neg) at.neg = other, at.worst = c;
+        }
+        return at;
+    }
+    double row_value(const float* p, const float* t) const noexcept override {
+        const Sides at = sides(p, t);
+        const double missing = at.neg - at.pos + 1;
+        return missing < 0 ? 0 : missing;
+    }
+    void row_slope(const float* p, const float* t, float scale,
+                   float* d_pred) const noexcept override {
+        const Sides at = sides(p, t);
+        const float each = at.neg - at.pos + 1 <= 0 ? 0.0f : scale;
+        for (int64_t c = 0; c < last_; ++c) d_pred[c] = -each * t[c];
+        d_pred[at.worst] += each * (1.0f - t[at.worst]);
+    }
+};
+
+/// -(t / |t|) . (p / |p|), norms at least epsilon.
+class CosineSimilarity final : public RowLoss {
+   public:
+    using RowLoss::RowLoss;
+
+   protected:
+    struct Norms {
+        double p = 0, t = 0, dot = 0;
+        bool floored = false;
+    };
+    Norms norms(const float* p, const float* t) const {
+        Norms at;
+        for (int64_t c = 0; c < last_; ++c) {
+            at.p += static_cast<double>(p[c]) * p[c];
+            at.t += static_cast<double>(t[c]) * t[c];
+            at.dot += static_cast<double>(p[c]) * t[c];
+        }
+        at.floored = std::sqrt(at.p) < kEpsilon;
+        at.p = std::max<double>(std::sqrt(at.p), kEpsilon);
+        at.t = std::max<double>(std::sqrt(at.t), kEpsilon);
+        return at;
+    }
+    double row_value(const float* p, const float* t) const noexcept override {
+        const Norms at = norms(p, t);
+        return -at.dot / (at.p * at.t);
+    }
+    void row_slope(const float* p, const float* t, float scale,
+                   float* d_pred) const noexcept override {
+        const Norms at = norms(p, t);
+        const double along = at.floored ? 0 : at.dot / (at.p * at.p);
+        for (int64_t c = 0; c < last_; ++c) {
+            d_pred[c] = static_cast<float>(-scale * (t[c] - along * p[c]) / (at.p * at.t));
+        }
+    }
+};
+
+/// sum over c of alpha (1 - q)^gamma (-t log q), q the normalised, clipped probability (Lin et al.
+/// 2017).
+class CategoricalFocal final : public RowLoss {
+   public:
+    explicit CategoricalFocal(Attributes& attributes)
+        : RowLoss(attributes),
+          from_logits_(attributes.flag("from_logits", false)),
+          alpha_(static_cast<float>(attributes.number("alpha", 0.25))),
+          gamma_(static_cast<float>(attributes.number("gamma", 2.0))),
+          smoothing_(static_cast<float>(attributes.number("label_smoothing", 0.0))) {}
+
+    bool accept_logits() override {
+        const bool accepts = !from_logits_;
+        from_logits_ = true;
+        return accepts;
+    }
+
+   protected:
+    struct Scale {
+        float peak = 0;
+        double sum = 0;
+    };
+    Scale scale_of(const float* x) const {
+        Scale at;
+        at.peak = from_logits_ ? *std::max_element(x, x + last_) : 0.0f;
+        for (int64_t c = 0; c < last_; ++c) {
+            at.sum += from_logits_ ? std::exp(static_cast<double>(x[c]) - at.peak) : x[c];
+        }
+        return at;
+    }
+    float probability(float x, const Scale& at) const {
+        const double part = from_logits_ ? std::exp(static_cast<double>(x) - at.peak) : x;
+        return static_cast<float>(part / at.sum);
+    }
+    float smooth(float t) const {
+        return t * (1.0f - smoothing_) + smoothing_ / static_cast<float>(last_);
+    }
+    static float clipped(float q) { return std::min(std::max(q, kEpsilon), 1.0f - kEpsilon); }
+
+    double row_value(const float* x, const float* t) const noexcept override {
+        const Scale at = scale_of(x);
+        double total = 0;
+        for (int64_t c = 0; c < last_; ++c) {
+            const float q = clipped(probability(x[c], at));
+            total -= smooth(t[c]) * alpha_ * std::pow(1.0f - q, gamma_) * std::log(q);
+        }
+        return total;
+    }
+    void row_slope(const float* x, const float* t, float scale,
+                   float* d_x) const noexcept override {
+        const Scale at = scale_of(x);
+        double mean = 0;  // of the slopes by q, weighted by q: they all move the sum
+        for (int64_t c = 0; c < last_; ++c) {
+            const float q = probability(x[c], at);
+            float slope = 0;
+            if (q == clipped(q)) {
+                const float miss = 1.0f - q;
+                const float bend = gamma_ == 0 ? 0.0f : gamma_ * std::pow(miss, gamma_ - 1.0f);
+                slope = smooth(t[c]) * alpha_ * (bend * std::log(q) - std::pow(miss, gamma_) / q);
+            }
+            d_x[c] = slope;
+            mean += static_cast<double>(slope) * q;
+        }
+        for (int64_t c = 0; c < last_; ++c) {
+            const double factor = from_logits_ ? probability(x[c], at) : 1.0 / at.sum;
+            d_x[c] = static_cast<float>(scale * factor * (d_x[c] - mean));
+        }
+    }
+
+   private:
+    bool from_logits_;
+    float alpha_, gamma_, smoothing_;
+};
+
+/// Base: the target is a class number.
+class LabelLoss : public RowLoss {
+   public:
+    using RowLoss::RowLoss;
+
+   protected:
+    bool sparse() const override { return true; }
+    /// The label, or -1 where it is no class.
+    int64_t label_of(const float* target) const {
+        const int32_t label = *reinterpret_cast<const int32_t*>(target);
+        return label < last_ ? label : -1;
+    }
+};
+
+/// sum over the wrong classes of max(0, s_j - s_y + margin) (Weston and Watkins 1999).
+class MulticlassHinge final : public LabelLoss {
+   public:
+    explicit MulticlassHinge(Attributes& attributes)
+        : LabelLoss(attributes),
+          margin_(static_cast<float>(attributes.number("margin", 1.0))) {}
+
+   protected:
+    double row_value(const float* s, const float* target) const noexcept override {
+        const int64_t y = label_of(target);
+        double total = 0;
+        for (int64_t j = 0; y >= 0 && j < last_; ++j) {
+            const float over = s[j] - s[y] + margin_;
+            if (j != y && !(over <= 0)) total += over;
+        }
+        return total;
+    }
+    void row_slope(const float* s, const float* target, float scale,
+                   float* d_s) const noexcept override {
+        const int64_t y = label_of(target);
+        int64_t over = 0;
+        for (int64_t j = 0; j < last_; ++j) {
+            const bool counts = y >= 0 && j != y && s[j] - s[y] + margin_ > 0;
+            d_s[j] = counts ? scale : 0.0f;
+            over += counts;
+        }
+        if (y >= 0) d_s[y] = -scale * static_cast<float>(over);
+    }
+
+   private:
+    float margin_;
+};
+
+/// (1 - p_y^q) / q (Zhang and Sabuncu 2018, equation 6).
+class GeneralizedCrossEntropy final : public LabelLoss {
+   public:
+    explicit GeneralizedCrossEntropy(Attributes& attributes)
+        : LabelLoss(attributes), q_(static_cast<float>(attributes.number("q", 0.5))) {
+        check(q_ > 0 && q_ < 1, "row_loss", "expected q between 0 and 1, got ", q_);
+    }
+
+   protected:
+    double row_value(const float* p, const float* target) const noexcept override {
+        const int64_t y = label_of(target);
+        return (1.0 - std::pow(y < 0 ? 0.0 : static_cast<double>(p[y]), q_)) / q_;
+    }
+    void row_slope(const float* p, const float* target, float scale,
+                   float* d_p) const noexcept override {
+        const int64_t y = label_of(target);
+        std::fill(d_p, d_p + last_, 0.0f);
+        if (y >= 0) d_p[y] = -scale * std::pow(p[y], q_ - 1.0f);
+    }
+
+   private:
+    float q_;
+};
+
+}  // namespace
+
+std::unique_ptr<Op> make_row_loss(Attributes& attributes) {
+    const std::string kind = attributes.word("kind", "");
+    if (kind == "categorical_hinge") return std::make_unique<CategoricalHinge>(attributes);
+    if (kind == "cosine_similarity") return std::make_unique<CosineSimilarity>(attributes);
+    if (kind == "categorical_focal_crossentropy") {
+        return std::make_unique<CategoricalFocal>(attributes);
+    }
+    if (kind == "multiclass_hinge") return std::make_unique<MulticlassHinge>(attributes);
+    check(kind == "categorical_generalized_cross_entropy", "row_loss",
+          "expected kind categorical_hinge, cosine_similarity, categorical_focal_crossentropy, "
+          "multiclass_hinge or categorical_generalized_cross_entropy, got '",
+          kind, "'");
+    return std::make_unique<GeneralizedCrossEntropy>(attributes);
+}
+
+}  // namespace pronghorn
