@@ -52,6 +52,7 @@ from pronghorn.layers.pooling import (
 from pronghorn.layers.regularization import Dropout
 from pronghorn.layers.reshaping import Flatten
 from pronghorn.layers.resizing import Resizing, UpSampling1D, UpSampling2D, UpSampling3D
+from pronghorn.layers.wrappers import Lambda, TimeDistributed
 
 Convolution2D = Conv2D
 
@@ -90,6 +91,7 @@ __all__ = [
     "GroupNormalization",
     "Input",
     "InputLayer",
+    "Lambda",
     "Layer",
     "LayerNormalization",
     "LocalResponseNormalization",
@@ -103,6 +105,7 @@ __all__ = [
     "ReLU",
     "Resizing",
     "Softmax",
+    "TimeDistributed",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",

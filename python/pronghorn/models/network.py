@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from pronghorn.layers.layer import Layer
 from pronghorn.layers.lowering import GraphBuilder
+from pronghorn.layers.operation import Operation
 from pronghorn.layers.symbolic import KerasTensor, Node
 
 
@@ -19,7 +20,8 @@ class Network:
 
     Attributes:
         nodes: The calls, each after those it depends on, without inputs.
-        layers: The layers, in Keras's order.
+        operations: The layers and operations, in Keras's order.
+        layers: Those that are layers.
     """
 
     def __init__(
@@ -31,8 +33,11 @@ class Network:
             raise ValueError("Model: expected different inputs, got one twice")
         order, seen = self._sorted()
         self.nodes = [node for node in order if not node.is_input]
-        self.layers = _layers(order, seen, [tensor.node for tensor in inputs])
-        names = [layer.name for layer in self.layers]
+        self.operations = _layers(order, seen, [tensor.node for tensor in inputs])
+        self.layers = [
+            layer for layer in self.operations if not isinstance(layer, Operation)
+        ]
+        names = [layer.name for layer in self.operations]
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(
