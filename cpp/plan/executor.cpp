@@ -101,7 +101,14 @@ void Plan::execute(Run& run, int thread, int team) noexcept {
     }
 }
 
+bool Plan::failed() const noexcept {
+    return std::any_of(host_functions.begin(), host_functions.end(),
+                       [](const HostFunction* function) { return function->failed.load(); });
+}
+
+/// After a function of the caller failed nothing more happens; its update would be nonsense.
 void Plan::run_item(Run& run, const Segment& segment, const Item& item, Cursor at) noexcept {
+    if (failed()) return;
     switch (item.kind) {
         case Item::Kind::kPart:
             return run_part(run, segment, item, at);

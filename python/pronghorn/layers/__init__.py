@@ -106,6 +106,10 @@ from pronghorn.layers.resizing import (
     UpSampling2D,
     UpSampling3D,
 )
+from pronghorn.layers.wrappers import (
+    Lambda,
+    TimeDistributed,
+)
 
 Convolution1D = Conv1D
 Convolution1DTranspose = Conv1DTranspose
@@ -117,7 +121,6 @@ SeparableConvolution1D = SeparableConv1D
 SeparableConvolution2D = SeparableConv2D
 
 __all__ = [
-    "ELU",
     "Activation",
     "ActivityRegularization",
     "AdaptiveAveragePooling1D",
@@ -150,6 +153,7 @@ __all__ = [
     "DepthwiseConv1D",
     "DepthwiseConv2D",
     "Dropout",
+    "ELU",
     "Flatten",
     "GaussianDropout",
     "GaussianNoise",
@@ -168,6 +172,7 @@ __all__ = [
     "GroupNormalization",
     "Input",
     "InputLayer",
+    "Lambda",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
@@ -194,6 +199,7 @@ __all__ = [
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+    "TimeDistributed",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",

@@ -92,6 +92,10 @@ class GraphBuilder:
                 self.penalties += [] if penalty is None else [penalty]
         return self._parameters[key]
 
+    def variables(self) -> list[int]:
+        """Identities of the variables used so far, in the order of first use."""
+        return list(self._parameters)
+
     def constant(self, value: ArrayLike) -> int:
         """A tensor of fixed numbers, without a batch; the same one for equal values."""
         array = np.ascontiguousarray(value, np.float32).reshape(np.shape(value))
