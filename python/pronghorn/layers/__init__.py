@@ -9,6 +9,9 @@ from pronghorn.layers.activations import (
     ReLU,
     Softmax,
 )
+from pronghorn.layers.activity import (
+    ActivityRegularization,
+)
 from pronghorn.layers.adaptive_pooling import (
     AdaptiveAveragePooling1D,
     AdaptiveAveragePooling2D,
@@ -17,8 +20,31 @@ from pronghorn.layers.adaptive_pooling import (
     AdaptiveMaxPooling2D,
     AdaptiveMaxPooling3D,
 )
-from pronghorn.layers.conv import Conv2D
-from pronghorn.layers.core import Activation, Dense, Input, InputLayer
+from pronghorn.layers.conv import (
+    Conv1D,
+    Conv2D,
+    Conv3D,
+)
+from pronghorn.layers.conv_depthwise import (
+    DepthwiseConv1D,
+    DepthwiseConv2D,
+    SeparableConv1D,
+    SeparableConv2D,
+)
+from pronghorn.layers.conv_transpose import (
+    Conv1DTranspose,
+    Conv2DTranspose,
+    Conv3DTranspose,
+)
+from pronghorn.layers.core import (
+    Activation,
+    Dense,
+    Input,
+    InputLayer,
+)
+from pronghorn.layers.feature_normalization import (
+    Normalization,
+)
 from pronghorn.layers.global_pooling import (
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,
@@ -33,7 +59,13 @@ from pronghorn.layers.global_pooling import (
     GlobalMaxPooling2D,
     GlobalMaxPooling3D,
 )
-from pronghorn.layers.layer import Layer
+from pronghorn.layers.layer import (
+    Layer,
+)
+from pronghorn.layers.locally_connected import (
+    LocallyConnected1D,
+    LocallyConnected2D,
+)
 from pronghorn.layers.normalization import (
     BatchNormalization,
     GroupNormalization,
@@ -65,14 +97,32 @@ from pronghorn.layers.regularization import (
     SpatialDropout2D,
     SpatialDropout3D,
 )
-from pronghorn.layers.reshaping import Flatten
-from pronghorn.layers.resizing import Resizing, UpSampling1D, UpSampling2D, UpSampling3D
+from pronghorn.layers.reshaping import (
+    Flatten,
+)
+from pronghorn.layers.resizing import (
+    Resizing,
+    UpSampling1D,
+    UpSampling2D,
+    UpSampling3D,
+)
+from pronghorn.layers.wrappers import (
+    Lambda,
+    TimeDistributed,
+)
 
+Convolution1D = Conv1D
+Convolution1DTranspose = Conv1DTranspose
 Convolution2D = Conv2D
+Convolution2DTranspose = Conv2DTranspose
+Convolution3D = Conv3D
+Convolution3DTranspose = Conv3DTranspose
+SeparableConvolution1D = SeparableConv1D
+SeparableConvolution2D = SeparableConv2D
 
 __all__ = [
-    "ELU",
     "Activation",
+    "ActivityRegularization",
     "AdaptiveAveragePooling1D",
     "AdaptiveAveragePooling2D",
     "AdaptiveAveragePooling3D",
@@ -87,10 +137,23 @@ __all__ = [
     "AvgPool2D",
     "AvgPool3D",
     "BatchNormalization",
+    "Conv1D",
+    "Conv1DTranspose",
     "Conv2D",
+    "Conv2DTranspose",
+    "Conv3D",
+    "Conv3DTranspose",
+    "Convolution1D",
+    "Convolution1DTranspose",
     "Convolution2D",
+    "Convolution2DTranspose",
+    "Convolution3D",
+    "Convolution3DTranspose",
     "Dense",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
     "Dropout",
+    "ELU",
     "Flatten",
     "GaussianDropout",
     "GaussianNoise",
@@ -109,10 +172,13 @@ __all__ = [
     "GroupNormalization",
     "Input",
     "InputLayer",
+    "Lambda",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
     "LocalResponseNormalization",
+    "LocallyConnected1D",
+    "LocallyConnected2D",
     "MaxPool1D",
     "MaxPool2D",
     "MaxPool3D",
@@ -120,14 +186,20 @@ __all__ = [
     "MaxPooling2D",
     "MaxPooling3D",
     "Maxout",
+    "Normalization",
     "PReLU",
     "RMSNormalization",
     "ReLU",
     "Resizing",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "SeparableConvolution1D",
+    "SeparableConvolution2D",
     "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+    "TimeDistributed",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
