@@ -20,6 +20,8 @@ CASES = [
     ("PReLU", {"shared_axes": [1, 2], "alpha_initializer": "ones"}, (6, 5, 4),
      (6, 5, 4), 4),
     ("PReLU", {"shared_axes": 1}, (6, 5), (6, 5), 5),
+    ("PReLU", {"alpha_regularizer": "l2", "alpha_constraint": "non_neg"},
+     (5,), (5,), 5),
     ("Maxout", {"num_units": 2}, (6,), (2,), 0),
     ("Maxout", {"num_units": 3, "axis": 1}, (6, 5), (3, 5), 0),
     ("Maxout", {"num_units": 4, "axis": -2}, (3, 4, 5), (3, 4, 5), 0),

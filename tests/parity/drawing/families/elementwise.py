@@ -7,7 +7,6 @@ from drawing.choices import RANK_OF_IMAGES, number, pick
 BY_NAME = [
     "celu",
     "elu",
-    "exponential",
     "gelu",
     "hard_shrink",
     "hard_sigmoid",
