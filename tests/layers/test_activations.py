@@ -20,6 +20,8 @@ CASES = [
     ("PReLU", {"shared_axes": [1, 2], "alpha_initializer": "ones"}, (6, 5, 4),
      (6, 5, 4), 4),
     ("PReLU", {"shared_axes": 1}, (6, 5), (6, 5), 5),
+    ("PReLU", {"alpha_regularizer": "l2", "alpha_constraint": "non_neg"},
+     (5,), (5,), 5),
     ("Maxout", {"num_units": 2}, (6,), (2,), 0),
     ("Maxout", {"num_units": 3, "axis": 1}, (6, 5), (3, 5), 0),
     ("Maxout", {"num_units": 4, "axis": -2}, (3, 4, 5), (3, 4, 5), 0),
@@ -55,12 +57,15 @@ def test_by_name_in_a_layer_as_on_arrays(name):
     expected = function(x)
     np.testing.assert_array_equal(layers.Activation(name)(x), expected)
     np.testing.assert_array_equal(layers.Activation(function)(x), expected)
-    dense = layers.Dense(4, activation=name, kernel_initializer="identity")
+    dense = layers.Dense(4, activation=name)
+    dense.build(x.shape)
+    dense.set_weights([np.eye(4), np.zeros(4)])
     np.testing.assert_allclose(dense(x), expected, rtol=1e-6)
     assert dense.get_config()["activation"] == activations.serialize(function)
-    conv = layers.Conv1D(4, 1, activation=name, kernel_initializer="ones")
-    plain = layers.Conv1D(4, 1, kernel_initializer="ones")
-    np.testing.assert_allclose(conv(x), function(plain(x)), rtol=1e-5, atol=1e-6)
+    conv = layers.Conv2D(4, 1, activation=name)
+    conv.build((None, 6, 1, 4))
+    conv.set_weights([np.eye(4)[None, None], np.zeros(4)])
+    np.testing.assert_allclose(conv(x[:, :, None])[:, :, 0], expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", BY_NAME)

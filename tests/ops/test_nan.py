@@ -18,7 +18,7 @@ OPS = {
     "ReLU": ("relu", {"negative_slope": 0.1, "threshold": 0.2, "max_value": 2.0}, None),
     "gelu": ("unary", {"kind": "gelu"}, None),
     "elu": ("unary", {"kind": "elu", "alpha": 0.5}, None),
-    "hard_shrink": ("unary", {"kind": "hard_shrink"}, None),
+    "hard_silu": ("unary", {"kind": "hard_silu"}, None),
     "log_sigmoid": ("unary", {"kind": "log_sigmoid"}, None),
     "softmax": ("softmax", {}, None),
     "log_softmax": ("log_softmax", {}, None),

@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn import activations, initializers
+from pronghorn import activations, constraints, initializers, regularizers
+from pronghorn.constraints import ConstraintLike
 from pronghorn.initializers import InitializerLike
 from pronghorn.layers import arguments
 from pronghorn.layers.layer import Layer
 from pronghorn.layers.lowering import GraphBuilder
 from pronghorn.layers.symbolic import Shape
+from pronghorn.regularizers import RegularizerLike
 from pronghorn.variable import Variable
 
 
@@ -144,8 +146,8 @@ class PReLU(Layer):
 
     Args:
         alpha_initializer: Initial values of the slopes.
-        alpha_regularizer: None; nothing else is supported.
-        alpha_constraint: None; nothing else is supported.
+        alpha_regularizer: Term of the loss that depends on the slopes.
+        alpha_constraint: What the slopes must fulfil after every update.
         shared_axes: Axes along which all positions have the same slope, such as [1, 2]
             for one slope per channel of an image.
 
@@ -169,19 +171,15 @@ class PReLU(Layer):
     def __init__(
         self,
         alpha_initializer: InitializerLike = "Zeros",
-        alpha_regularizer: None = None,
-        alpha_constraint: None = None,
+        alpha_regularizer: RegularizerLike = None,
+        alpha_constraint: ConstraintLike = None,
         shared_axes: int | Sequence[int] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        arguments.unsupported(
-            self.label,
-            alpha_regularizer=alpha_regularizer,
-            alpha_constraint=alpha_constraint,
-        )
         self.alpha_initializer = initializers.get(alpha_initializer)
-        self.alpha_regularizer = self.alpha_constraint = None
+        self.alpha_regularizer = regularizers.get(alpha_regularizer)
+        self.alpha_constraint = constraints.get(alpha_constraint)
         if shared_axes is not None:
             shared_axes = arguments.axes(self.label, "shared_axes", shared_axes)
         self.shared_axes = shared_axes
@@ -203,7 +201,13 @@ class PReLU(Layer):
                 f"{self.label}: expected known sizes of the axes that do not share "
                 f"slopes, got an input of shape {input_shape}"
             )
-        self.alpha = self.add_weight(known, self.alpha_initializer, name="alpha")
+        self.alpha = self.add_weight(
+            known,
+            self.alpha_initializer,
+            name="alpha",
+            regularizer=self.alpha_regularizer,
+            constraint=self.alpha_constraint,
+        )
         self.built = True
 
     def lower(self, graph: GraphBuilder, *tensors: int) -> int:

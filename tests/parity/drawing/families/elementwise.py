@@ -7,7 +7,6 @@ from drawing.choices import RANK_OF_IMAGES, number, pick
 BY_NAME = [
     "celu",
     "elu",
-    "exponential",
     "gelu",
     "hard_shrink",
     "hard_sigmoid",
@@ -26,7 +25,6 @@ BY_NAME = [
     "softsign",
     "sparse_plus",
     "sparse_sigmoid",
-    "sparsemax",
     "squareplus",
     "swish",
     "tanh_shrink",
