@@ -15,7 +15,8 @@ from pronghorn.layers.layer import Layer
 from pronghorn.layers.lowering import GraphBuilder
 from pronghorn.layers.symbolic import KerasTensor, Node, Shape
 
-_INPUT_DTYPES = ("float32", "uint8")
+# What the data will be; the core is fed float32 or uint8.
+_INPUT_DTYPES = ("float32", "uint8", "int32", "int64")
 
 
 class InputLayer(Layer):
@@ -24,7 +25,8 @@ class InputLayer(Layer):
     Args:
         shape: Shape without the batch; None where a size is open.
         batch_size: Number of samples, if fixed.
-        dtype: "float32", or "uint8" as information that bytes will come.
+        dtype: "float32", or "uint8", "int32" or "int64" as information that such data
+            will come.
         batch_shape: Shape with the batch, instead of `shape` and `batch_size`.
         name: Name.
     """
@@ -82,7 +84,8 @@ def Input(
     Args:
         shape: Shape without the batch; None where a size is open.
         batch_size: Number of samples, if fixed.
-        dtype: "float32", or "uint8" as information that bytes will come.
+        dtype: "float32", or "uint8", "int32" or "int64" as information that such data
+            will come.
         batch_shape: Shape with the batch, instead of `shape` and `batch_size`.
         name: Name.
 
