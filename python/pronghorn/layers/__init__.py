@@ -28,9 +28,6 @@ from pronghorn.layers.borders import (
     ZeroPadding2D,
     ZeroPadding3D,
 )
-from pronghorn.layers.conv import Conv2D
-from pronghorn.layers.core import Activation, Dense, Input, InputLayer
-from pronghorn.layers.encoding import CategoryEncoding, Embedding, Rescaling
 from pronghorn.layers.conv import (
     Conv1D,
     Conv2D,
@@ -53,6 +50,11 @@ from pronghorn.layers.core import (
     Input,
     InputLayer,
 )
+from pronghorn.layers.encoding import (
+    CategoryEncoding,
+    Embedding,
+    Rescaling,
+)
 from pronghorn.layers.feature_normalization import (
     Normalization,
 )
@@ -70,7 +72,13 @@ from pronghorn.layers.global_pooling import (
     GlobalMaxPooling2D,
     GlobalMaxPooling3D,
 )
-from pronghorn.layers.layer import Layer
+from pronghorn.layers.layer import (
+    Layer,
+)
+from pronghorn.layers.locally_connected import (
+    LocallyConnected1D,
+    LocallyConnected2D,
+)
 from pronghorn.layers.merging import (
     Add,
     Average,
@@ -88,12 +96,6 @@ from pronghorn.layers.merging import (
     minimum,
     multiply,
     subtract,
-from pronghorn.layers.layer import (
-    Layer,
-)
-from pronghorn.layers.locally_connected import (
-    LocallyConnected1D,
-    LocallyConnected2D,
 )
 from pronghorn.layers.normalization import (
     BatchNormalization,
@@ -117,9 +119,6 @@ from pronghorn.layers.pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
-from pronghorn.layers.regularization import Dropout
-from pronghorn.layers.reshaping import Flatten, Identity, Permute, RepeatVector, Reshape
-from pronghorn.layers.resizing import Resizing, UpSampling1D, UpSampling2D, UpSampling3D
 from pronghorn.layers.regularization import (
     AlphaDropout,
     Dropout,
@@ -131,6 +130,10 @@ from pronghorn.layers.regularization import (
 )
 from pronghorn.layers.reshaping import (
     Flatten,
+    Identity,
+    Permute,
+    RepeatVector,
+    Reshape,
 )
 from pronghorn.layers.resizing import (
     Resizing,
@@ -143,9 +146,9 @@ from pronghorn.layers.wrappers import (
     TimeDistributed,
 )
 
+Convolution2D = Conv2D
 Convolution1D = Conv1D
 Convolution1DTranspose = Conv1DTranspose
-Convolution2D = Conv2D
 Convolution2DTranspose = Conv2DTranspose
 Convolution3D = Conv3D
 Convolution3DTranspose = Conv3DTranspose
@@ -153,6 +156,7 @@ SeparableConvolution1D = SeparableConv1D
 SeparableConvolution2D = SeparableConv2D
 
 __all__ = [
+    "ELU",
     "Activation",
     "ActivityRegularization",
     "AdaptiveAveragePooling1D",
@@ -193,7 +197,6 @@ __all__ = [
     "DepthwiseConv2D",
     "Dot",
     "Dropout",
-    "ELU",
     "Embedding",
     "Flatten",
     "GaussianDropout",
