@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Layers that merge x with what a branch makes of it, that move and that rescale.
 
-A merging layer is drawn as (class name, arguments, branches): it is called on x and, for
-each branch, on what the branch's layers make of x.
+A merging layer is drawn as (class name, arguments, branches): it is called on x and, of
+each branch, on what its layers make of x.
 """
 
 import numpy as np
@@ -12,7 +12,9 @@ from drawing.choices import RANK_OF_IMAGES, number, pick
 
 def branch(rng, shape, last=None):
     """Layers that keep the shape, or change the size of the last axis."""
-    kinds = ["Dense", "Activation", "ReLU"] + ["Conv2D"] * (len(shape) == RANK_OF_IMAGES)
+    kinds = ["Dense", "Activation", "ReLU"] + ["Conv2D"] * (
+        len(shape) == RANK_OF_IMAGES
+    )
     kind = pick(rng, kinds[: 1 if last and rng.random() < 0.5 else None])
     if kind == "Dense":
         return [("Dense", {"units": last or shape[-1]})]
