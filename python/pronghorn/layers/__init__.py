@@ -20,6 +20,14 @@ from pronghorn.layers.adaptive_pooling import (
     AdaptiveMaxPooling2D,
     AdaptiveMaxPooling3D,
 )
+from pronghorn.layers.borders import (
+    Cropping1D,
+    Cropping2D,
+    Cropping3D,
+    ZeroPadding1D,
+    ZeroPadding2D,
+    ZeroPadding3D,
+)
 from pronghorn.layers.conv import (
     Conv1D,
     Conv2D,
@@ -41,6 +49,11 @@ from pronghorn.layers.core import (
     Dense,
     Input,
     InputLayer,
+)
+from pronghorn.layers.encoding import (
+    CategoryEncoding,
+    Embedding,
+    Rescaling,
 )
 from pronghorn.layers.feature_normalization import (
     Normalization,
@@ -65,6 +78,24 @@ from pronghorn.layers.layer import (
 from pronghorn.layers.locally_connected import (
     LocallyConnected1D,
     LocallyConnected2D,
+)
+from pronghorn.layers.merging import (
+    Add,
+    Average,
+    Concatenate,
+    Dot,
+    Maximum,
+    Minimum,
+    Multiply,
+    Subtract,
+    add,
+    average,
+    concatenate,
+    dot,
+    maximum,
+    minimum,
+    multiply,
+    subtract,
 )
 from pronghorn.layers.normalization import (
     BatchNormalization,
@@ -99,6 +130,10 @@ from pronghorn.layers.regularization import (
 )
 from pronghorn.layers.reshaping import (
     Flatten,
+    Identity,
+    Permute,
+    RepeatVector,
+    Reshape,
 )
 from pronghorn.layers.resizing import (
     Resizing,
@@ -111,9 +146,9 @@ from pronghorn.layers.wrappers import (
     TimeDistributed,
 )
 
+Convolution2D = Conv2D
 Convolution1D = Conv1D
 Convolution1DTranspose = Conv1DTranspose
-Convolution2D = Conv2D
 Convolution2DTranspose = Conv2DTranspose
 Convolution3D = Conv3D
 Convolution3DTranspose = Conv3DTranspose
@@ -121,6 +156,7 @@ SeparableConvolution1D = SeparableConv1D
 SeparableConvolution2D = SeparableConv2D
 
 __all__ = [
+    "ELU",
     "Activation",
     "ActivityRegularization",
     "AdaptiveAveragePooling1D",
@@ -129,7 +165,9 @@ __all__ = [
     "AdaptiveMaxPooling1D",
     "AdaptiveMaxPooling2D",
     "AdaptiveMaxPooling3D",
+    "Add",
     "AlphaDropout",
+    "Average",
     "AveragePooling1D",
     "AveragePooling2D",
     "AveragePooling3D",
@@ -137,6 +175,8 @@ __all__ = [
     "AvgPool2D",
     "AvgPool3D",
     "BatchNormalization",
+    "CategoryEncoding",
+    "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
     "Conv2D",
@@ -149,11 +189,15 @@ __all__ = [
     "Convolution2DTranspose",
     "Convolution3D",
     "Convolution3DTranspose",
+    "Cropping1D",
+    "Cropping2D",
+    "Cropping3D",
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
+    "Dot",
     "Dropout",
-    "ELU",
+    "Embedding",
     "Flatten",
     "GaussianDropout",
     "GaussianNoise",
@@ -170,6 +214,7 @@ __all__ = [
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
     "GroupNormalization",
+    "Identity",
     "Input",
     "InputLayer",
     "Lambda",
@@ -185,11 +230,18 @@ __all__ = [
     "MaxPooling1D",
     "MaxPooling2D",
     "MaxPooling3D",
+    "Maximum",
     "Maxout",
+    "Minimum",
+    "Multiply",
     "Normalization",
     "PReLU",
+    "Permute",
     "RMSNormalization",
     "ReLU",
+    "RepeatVector",
+    "Rescaling",
+    "Reshape",
     "Resizing",
     "SeparableConv1D",
     "SeparableConv2D",
@@ -199,9 +251,21 @@ __all__ = [
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+    "Subtract",
     "TimeDistributed",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
     "UpSampling3D",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
+    "ZeroPadding3D",
+    "add",
+    "average",
+    "concatenate",
+    "dot",
+    "maximum",
+    "minimum",
+    "multiply",
+    "subtract",
 ]
