@@ -1,7 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Layers with Keras's names and arguments."""
 
-from pronghorn.layers.activations import ReLU, Softmax
+from pronghorn.layers.activations import (
+    ELU,
+    LeakyReLU,
+    Maxout,
+    PReLU,
+    ReLU,
+    Softmax,
+)
 from pronghorn.layers.adaptive_pooling import (
     AdaptiveAveragePooling1D,
     AdaptiveAveragePooling2D,
@@ -10,7 +17,11 @@ from pronghorn.layers.adaptive_pooling import (
     AdaptiveMaxPooling2D,
     AdaptiveMaxPooling3D,
 )
-from pronghorn.layers.conv import Conv1D, Conv2D, Conv3D
+from pronghorn.layers.conv import (
+    Conv1D,
+    Conv2D,
+    Conv3D,
+)
 from pronghorn.layers.conv_depthwise import (
     DepthwiseConv1D,
     DepthwiseConv2D,
@@ -22,7 +33,15 @@ from pronghorn.layers.conv_transpose import (
     Conv2DTranspose,
     Conv3DTranspose,
 )
-from pronghorn.layers.core import Activation, Dense, Input, InputLayer
+from pronghorn.layers.core import (
+    Activation,
+    Dense,
+    Input,
+    InputLayer,
+)
+from pronghorn.layers.feature_normalization import (
+    Normalization,
+)
 from pronghorn.layers.global_pooling import (
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,
@@ -37,7 +56,9 @@ from pronghorn.layers.global_pooling import (
     GlobalMaxPooling2D,
     GlobalMaxPooling3D,
 )
-from pronghorn.layers.layer import Layer
+from pronghorn.layers.layer import (
+    Layer,
+)
 from pronghorn.layers.locally_connected import (
     LocallyConnected1D,
     LocallyConnected2D,
@@ -64,9 +85,24 @@ from pronghorn.layers.pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
-from pronghorn.layers.regularization import Dropout
-from pronghorn.layers.reshaping import Flatten
-from pronghorn.layers.resizing import Resizing, UpSampling1D, UpSampling2D, UpSampling3D
+from pronghorn.layers.regularization import (
+    AlphaDropout,
+    Dropout,
+    GaussianDropout,
+    GaussianNoise,
+    SpatialDropout1D,
+    SpatialDropout2D,
+    SpatialDropout3D,
+)
+from pronghorn.layers.reshaping import (
+    Flatten,
+)
+from pronghorn.layers.resizing import (
+    Resizing,
+    UpSampling1D,
+    UpSampling2D,
+    UpSampling3D,
+)
 
 Convolution1D = Conv1D
 Convolution1DTranspose = Conv1DTranspose
@@ -85,6 +121,7 @@ __all__ = [
     "AdaptiveMaxPooling1D",
     "AdaptiveMaxPooling2D",
     "AdaptiveMaxPooling3D",
+    "AlphaDropout",
     "AveragePooling1D",
     "AveragePooling2D",
     "AveragePooling3D",
@@ -108,7 +145,10 @@ __all__ = [
     "DepthwiseConv1D",
     "DepthwiseConv2D",
     "Dropout",
+    "ELU",
     "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
     "GlobalAveragePooling3D",
@@ -126,6 +166,7 @@ __all__ = [
     "InputLayer",
     "Layer",
     "LayerNormalization",
+    "LeakyReLU",
     "LocalResponseNormalization",
     "LocallyConnected1D",
     "LocallyConnected2D",
@@ -135,6 +176,9 @@ __all__ = [
     "MaxPooling1D",
     "MaxPooling2D",
     "MaxPooling3D",
+    "Maxout",
+    "Normalization",
+    "PReLU",
     "RMSNormalization",
     "ReLU",
     "Resizing",
@@ -143,6 +187,9 @@ __all__ = [
     "SeparableConvolution1D",
     "SeparableConvolution2D",
     "Softmax",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",

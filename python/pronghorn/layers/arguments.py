@@ -11,6 +11,9 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pronghorn import config
 
 # The core counts in int64: products of a few sizes below this cannot overflow.
@@ -67,12 +70,42 @@ def number(
     return result
 
 
+def array(owner: str, name: str, value: Any) -> NDArray[np.float32]:
+    """Numbers as an array of float32."""
+    try:
+        found = np.asarray(value)
+    except ValueError:  # ragged lists
+        found = np.asarray(None)
+    if found.dtype.kind not in "biuf":
+        raise ValueError(f"{owner}: expected `{name}` to be numbers, got {value!r}")
+    return np.asarray(found, np.float32)
+
+
 def axis(owner: str, value: Any) -> int:
     """An axis, which may be negative."""
     number = _index(value)
     if number is None:
         raise ValueError(f"{owner}: expected `axis` to be an integer, got {value!r}")
     return number
+
+
+def axes(owner: str, name: str, value: Any) -> list[int]:
+    """Numbers of axes, given as such or as one."""
+    values = [value] if _index(value) is not None else value
+    is_list = isinstance(values, Sequence) and not isinstance(values, str)
+    numbers = [_index(one) for one in values] if is_list else []
+    found = [one for one in numbers if one is not None]
+    if not found or len(found) < len(numbers):
+        raise ValueError(
+            f"{owner}: expected `{name}` to be an integer or a list of them, "
+            f"got {value!r}"
+        )
+    return found
+
+
+def seed(owner: str, value: Any) -> int | None:
+    """None, or an integer of at least 0."""
+    return None if value is None else whole(owner, "seed", value, 0)
 
 
 def choice(owner: str, name: str, value: Any, choices: Sequence[str]) -> str:

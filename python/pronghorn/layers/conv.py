@@ -20,6 +20,8 @@ class Convolution(KernelLayer):
     rank: ClassVar[int]
     paddings: ClassVar[Sequence[str]] = ("valid", "same")
 
+    kernel_channels = (-1,)
+
     def __init__(
         self,
         filters: int,

@@ -123,6 +123,8 @@ class Dense(KernelLayer):
         ['kernel', 'bias']
     """
 
+    kernel_channels = (-1,)
+
     def __init__(
         self,
         units: int,

@@ -28,7 +28,13 @@ class KernelLayer(Layer):
         kernel_constraint: None.
         bias_constraint: None.
         **kwargs: See `Layer`.
+
+    Attributes:
+        kernel_channels: The axes of the kernel that the output's channels belong to,
+            negative; none where a channel has no part of the kernel for itself.
     """
+
+    kernel_channels: tuple[int, ...] = ()
 
     def __init__(
         self,

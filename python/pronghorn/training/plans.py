@@ -85,9 +85,16 @@ def forward_plan(
         return ForwardPlan(layer, feeds, batch, training, call)
 
     signature = tuple((feed.shape[1:], feed.dtype.char) for feed in feeds)
-    choices = (training, batch, call and call.key, conv_algorithm())
+    modes = _modes(layer) if training else ()
+    choices = (training, modes, batch, call and call.key, conv_algorithm())
     key = ("forward", *choices, signature)
     return layer.plans.get(key, make)
+
+
+def _modes(layer: Layer) -> tuple[bool, ...]:
+    """Which layers are trainable: some compute something else when frozen."""
+    inner = (mode for sublayer in layer.sublayers() for mode in _modes(sublayer))
+    return (layer.trainable, *inner)
 
 
 def forward(
@@ -120,6 +127,7 @@ def step_plan(
     key = (
         "step",
         training,
+        _modes(model) if training else (),
         batch,
         trainable,
         samples.signature,
