@@ -9,6 +9,9 @@ from pronghorn.layers.activations import (
     ReLU,
     Softmax,
 )
+from pronghorn.layers.activity import (
+    ActivityRegularization,
+)
 from pronghorn.layers.adaptive_pooling import (
     AdaptiveAveragePooling1D,
     AdaptiveAveragePooling2D,
@@ -103,6 +106,10 @@ from pronghorn.layers.resizing import (
     UpSampling2D,
     UpSampling3D,
 )
+from pronghorn.layers.wrappers import (
+    Lambda,
+    TimeDistributed,
+)
 
 Convolution1D = Conv1D
 Convolution1DTranspose = Conv1DTranspose
@@ -115,6 +122,7 @@ SeparableConvolution2D = SeparableConv2D
 
 __all__ = [
     "Activation",
+    "ActivityRegularization",
     "AdaptiveAveragePooling1D",
     "AdaptiveAveragePooling2D",
     "AdaptiveAveragePooling3D",
@@ -164,6 +172,7 @@ __all__ = [
     "GroupNormalization",
     "Input",
     "InputLayer",
+    "Lambda",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
@@ -190,6 +199,7 @@ __all__ = [
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+    "TimeDistributed",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from pronghorn.activations import Activation
+from pronghorn.constraints import ConstraintLike
 from pronghorn.initializers import InitializerLike
 from pronghorn.layers import arguments, shapes
 from pronghorn.layers.kernel import KernelLayer
 from pronghorn.layers.lowering import GraphBuilder
 from pronghorn.layers.symbolic import Shape
+from pronghorn.regularizers import RegularizerLike
 
 
 class Convolution(KernelLayer):
@@ -35,11 +37,11 @@ class Convolution(KernelLayer):
         use_bias: bool = True,
         kernel_initializer: InitializerLike = "glorot_uniform",
         bias_initializer: InitializerLike = "zeros",
-        kernel_regularizer: None = None,
-        bias_regularizer: None = None,
-        activity_regularizer: None = None,
-        kernel_constraint: None = None,
-        bias_constraint: None = None,
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(

@@ -53,7 +53,7 @@ def sparse_plus(x: Array) -> Array:
 
 
 def tanh_shrink(x: Array) -> Array:
-    """x - tanh(x), as a series where they are nearly equal."""
+    """X - tanh(x), as a series where they are nearly equal."""
     series = x**3 * (1 / 3 - x**2 * (2 / 15 - x**2 * 17 / 315))
     return np.where(np.abs(x) < 1e-2, series, x - np.tanh(x))
 
