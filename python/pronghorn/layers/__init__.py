@@ -10,6 +10,7 @@ from pronghorn.layers.adaptive_pooling import (
     AdaptiveMaxPooling2D,
     AdaptiveMaxPooling3D,
 )
+from pronghorn.layers.batch_normalization import BatchNormalization
 from pronghorn.layers.conv import Conv2D
 from pronghorn.layers.core import Activation, Dense, Input, InputLayer
 from pronghorn.layers.feature_normalization import Normalization
@@ -29,7 +30,6 @@ from pronghorn.layers.global_pooling import (
 )
 from pronghorn.layers.layer import Layer
 from pronghorn.layers.normalization import (
-    BatchNormalization,
     GroupNormalization,
     LayerNormalization,
     LocalResponseNormalization,

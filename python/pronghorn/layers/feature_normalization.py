@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Normalization: subtracts means and divides by deviations that are known beforehand."""
+"""Normalization: by means and deviations that are known beforehand."""
 
 from __future__ import annotations
 
@@ -56,7 +56,8 @@ class Normalization(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        found = [] if axis is None or axis == () else axes.given(self.label, axis)
+        none = axis is None or (not isinstance(axis, int) and len(axis) == 0)
+        found = [] if none else axes.given(self.label, axis)
         self.axis = tuple([found] if isinstance(found, int) else found)
         if (mean is None) != (variance is None):
             raise ValueError(
@@ -150,9 +151,7 @@ class Normalization(Layer):
         if not batch.size:
             raise ValueError(f"{self.label}: expected data to adapt to, got none")
         self.ensure_built([(None, *batch.shape[1:])])
-        expected = axes.sizes(
-            self.label, self._kept(self._built_for), self._built_for
-        )
+        expected = axes.sizes(self.label, self._kept(self._built_for), self._built_for)
         got = axes.sizes(self.label, self._kept(batch.shape), batch.shape)
         if batch.ndim != len(self._built_for) or got != expected:
             raise ValueError(
