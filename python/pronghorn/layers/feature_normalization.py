@@ -56,7 +56,7 @@ class Normalization(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        none = axis is None or (not isinstance(axis, int) and len(axis) == 0)
+        none = axis is None or (isinstance(axis, list | tuple) and not axis)
         found = [] if none else axes.given(self.label, axis)
         self.axis = tuple([found] if isinstance(found, int) else found)
         if (mean is None) != (variance is None):
