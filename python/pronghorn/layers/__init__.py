@@ -20,6 +20,9 @@ from pronghorn.layers.adaptive_pooling import (
     AdaptiveMaxPooling2D,
     AdaptiveMaxPooling3D,
 )
+from pronghorn.layers.batch_normalization import (
+    BatchNormalization,
+)
 from pronghorn.layers.borders import (
     Cropping1D,
     Cropping2D,
@@ -98,7 +101,6 @@ from pronghorn.layers.merging import (
     subtract,
 )
 from pronghorn.layers.normalization import (
-    BatchNormalization,
     GroupNormalization,
     LayerNormalization,
     LocalResponseNormalization,
@@ -146,9 +148,9 @@ from pronghorn.layers.wrappers import (
     TimeDistributed,
 )
 
-Convolution2D = Conv2D
 Convolution1D = Conv1D
 Convolution1DTranspose = Conv1DTranspose
+Convolution2D = Conv2D
 Convolution2DTranspose = Conv2DTranspose
 Convolution3D = Conv3D
 Convolution3DTranspose = Conv3DTranspose
@@ -156,7 +158,6 @@ SeparableConvolution1D = SeparableConv1D
 SeparableConvolution2D = SeparableConv2D
 
 __all__ = [
-    "ELU",
     "Activation",
     "ActivityRegularization",
     "AdaptiveAveragePooling1D",
@@ -197,6 +198,7 @@ __all__ = [
     "DepthwiseConv2D",
     "Dot",
     "Dropout",
+    "ELU",
     "Embedding",
     "Flatten",
     "GaussianDropout",
