@@ -9,6 +9,7 @@ from pronghorn import (
     activations,
     callbacks,
     config,
+    constraints,
     datasets,
     initializers,
     layers,
@@ -18,6 +19,7 @@ from pronghorn import (
     ops,
     optimizers,
     random,
+    regularizers,
     saving,
     utils,
 )
@@ -28,6 +30,7 @@ from pronghorn.losses import Loss
 from pronghorn.metrics import Metric
 from pronghorn.models import Model, Sequential, gradients
 from pronghorn.optimizers import Optimizer
+from pronghorn.regularizers import Regularizer
 from pronghorn.variable import Variable
 
 __version__ = "0.1.0"
@@ -41,12 +44,14 @@ __all__ = [
     "Metric",
     "Model",
     "Optimizer",
+    "Regularizer",
     "Sequential",
     "Variable",
     "__version__",
     "activations",
     "callbacks",
     "config",
+    "constraints",
     "datasets",
     "gradients",
     "initializers",
@@ -57,6 +62,7 @@ __all__ = [
     "ops",
     "optimizers",
     "random",
+    "regularizers",
     "saving",
     "utils",
 ]

@@ -165,7 +165,8 @@ def test_names_and_defaults():
         expected = {k: v for k, v in theirs().get_config().items() if k != "fn"}
         assert expected.items() <= ours().get_config().items()
         assert pronghorn.losses.get(ours().name.removesuffix("_loss"))
-    for alias in "bce BCE kld KLD mae MAE mape MAPE mse MSE msle MSLE".split():
+    aliases = "bce BCE kld KLD mae MAE mape MAPE mse MSE msle MSLE"
+    for alias in aliases.split():
         ours, theirs = (api.losses.get(alias) for api in (pronghorn, keras))
         assert ours.name == theirs.__name__
 

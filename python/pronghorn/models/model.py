@@ -15,7 +15,7 @@ from pronghorn.layers.core import InputLayer
 from pronghorn.layers.layer import Layer
 from pronghorn.layers.lowering import GraphBuilder
 from pronghorn.layers.symbolic import KerasTensor, Node, Shape
-from pronghorn.models import configuration, summary
+from pronghorn.models import configuration, folding, summary
 from pronghorn.models.network import Network
 from pronghorn.training import data
 from pronghorn.training.trainer import Trainer
@@ -319,6 +319,37 @@ class Model(Trainer):
             show_macs,
             show_receptive_field,
         )
+
+    def fold_batch_norm(self) -> Model:
+        """A copy for inference, without normalisations that other layers can do.
+
+        A `BatchNormalization` right behind a convolution or a `Dense` layer without
+        an activation, whose only reader it is, goes into the kernel and the bias of
+        that layer. The answers are the same up to rounding; `predict` and `evaluate`
+        fold by themselves.
+
+        Returns:
+            A model with weights of its own, not compiled.
+
+        Example:
+            >>> model = Sequential(
+            ...     [Input((4,)), Dense(3, use_bias=False), BatchNormalization()]
+            ... )
+            >>> [type(layer).__name__ for layer in model.fold_batch_norm().layers]
+            ['Dense']
+        """
+        if self._network is None:
+            raise ValueError(
+                f"{self.label}: expected a built model of layers between inputs and "
+                "outputs"
+            )
+        inputs, outputs, layers = folding.fold(self, self._returns_list)
+        return self._with_layers(inputs, outputs, layers)
+
+    def _with_layers(self, inputs: Any, outputs: Any, layers: list[Layer]) -> Model:
+        """A model of the same kind; `layers` are those between inputs and outputs."""
+        del layers
+        return Model(inputs, outputs, name=self.name)
 
     def to_json(self, **kwargs: Any) -> str:
         """The class and configuration as JSON; `kwargs` are those of `json.dumps`."""

@@ -64,6 +64,10 @@ class Sequential(Model):
         self._rebuild()
         return layer
 
+    def _with_layers(self, inputs: Any, outputs: Any, layers: list[Layer]) -> Model:
+        del outputs
+        return Sequential([*inputs, *layers], name=self.name)
+
     def _append(self, layer: Layer | KerasTensor) -> None:
         if isinstance(layer, KerasTensor) and layer.node.is_input:
             layer = layer.node.layer

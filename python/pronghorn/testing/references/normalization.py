@@ -108,7 +108,7 @@ def rms_norm(inputs: Sequence[Array], attributes: Attributes) -> Array:
 
 
 def unit_norm(inputs: Sequence[Array], attributes: Attributes) -> Array:
-    """x / max(its length, 1e-12)."""
+    """X / max(its length, 1e-12)."""
     x = inputs[0]
     square = (x**2).sum(axis=_last(x, attributes), keepdims=True)
     return np.asarray(x / np.maximum(np.sqrt(square), 1e-12))

@@ -48,10 +48,22 @@ def unit_normalization(rng, shape):
     return "UnitNormalization", {"axis": list(range(1, len(shape) + 1))}
 
 
+def normalization(rng, shape):
+    axis = pick(rng, [-1, None, list(range(1, len(shape) + 1))])
+    sizes = () if axis is None else shape[-1:] if axis == -1 else shape
+    return "Normalization", {
+        "axis": axis,
+        "mean": rng.normal(size=sizes).tolist(),
+        "variance": rng.uniform(0.5, 2, sizes).tolist(),
+        "invert": bool(rng.random() < 0.3),
+    }
+
+
 FAMILIES = {
     "batch_normalization": batch_normalization,
     "layer_normalization": layer_normalization,
     "group_normalization": group_normalization,
     "rms_normalization": rms_normalization,
+    "normalization": normalization,
     "unit_normalization": unit_normalization,
 }
