@@ -79,7 +79,9 @@ def test_gradient_is_of_the_same_draw(op, shape):
     attributes = OPS[op] | {"seed": 3}
     for isa in isas():
         # All of these are linear in x: the gradient of the sum is the difference.
-        whole = drawn(op, x + 1, attributes, isa=isa) - drawn(op, x, attributes, isa=isa)
+        whole = drawn(op, x + 1, attributes, isa=isa) - drawn(
+            op, x, attributes, isa=isa
+        )
         found = gradient(op, x, attributes, isa)
         np.testing.assert_allclose(found, whole, atol=2e-5, err_msg=isa)
 
