@@ -2,7 +2,8 @@
 """check_layer: everything that a layer promises, whatever it computes.
 
 Its configuration makes an equal layer, its shapes are what it says, its weights can be
-counted, read, set, saved and loaded, gradients reach them, and a model with it learns.
+counted, read, set, saved and loaded, its gradients are those of finite differences,
+and a model with it learns.
 """
 
 import json
@@ -14,15 +15,18 @@ from typing import Any
 import numpy as np
 
 from pronghorn.layers import Dense, Flatten, Input, Layer
-from pronghorn.models import Model, Sequential
+from pronghorn.models import Model, Sequential, gradients
 from pronghorn.optimizers import Adam
 from pronghorn.testing import arrays
 from pronghorn.testing.reference import Array
+from pronghorn.variable import Variable
 
 Inputs = Array | list[Array]  # of a layer
 
 BATCH = 19  # more than a group of vector lanes, and not a multiple of one
 EPOCHS = 30
+DIRECTIONS = 7
+STEP = 5e-3
 
 
 def check_layer(
@@ -63,6 +67,7 @@ def check_layer(
     _check_weights(what, layer, parameters, seed)
     _check_config(what, layer, x)
     _check_saving(what, cls, kwargs, x)
+    _check_gradients(what, cls(**kwargs), x, seed)
     _check_learning(what, cls, kwargs, x, arrays.normal(seed + 1, BATCH, 2))
     _require(not np.isnan(y).any(), f"{what}: NaN in the output for finite inputs")
 
@@ -191,6 +196,64 @@ def _check_saving(
         models[1].load_weights(path)
     got, expected = (model.predict(x, verbose=0) for model in models)
     _same(got, expected, f"{what}: predictions after saving and loading")
+
+
+def _check_gradients(what: str, layer: Layer, x: Inputs, seed: int) -> None:
+    """Gradients by inputs and weights against central differences, in inference mode."""
+    feeds = x if isinstance(x, list) else [x]
+    images = [Input(feed.shape[1:]) for feed in feeds]
+    model = Model(images, layer(images if isinstance(x, list) else images[0]))
+    for place, weight in enumerate(layer.weights):
+        weight.assign(weight.value + 0.1 * arrays.normal(seed + place, *weight.shape))
+    factors = arrays.normal(seed, *layer(x).shape).astype(np.float64)
+
+    def value(inputs: Inputs) -> float:
+        return float(np.sum(factors * np.asarray(layer(inputs), np.float64)))
+
+    # The factors are an input of the graph: a constant has no batch.
+    scaled = Input(factors.shape[1:])
+    checked = Model([*images, scaled], model(images) * scaled)
+    weights = layer.trainable_weights
+    try:
+        found = gradients(checked, [*feeds, factors], [*images, *weights])
+    except ValueError as error:  # an input of class numbers has no gradient
+        if "depends on input" not in str(error):
+            raise
+        images = []
+        found = gradients(checked, [*feeds, factors], weights) if weights else []
+    for number in range(len(images)):
+
+        def with_input(values: Array, number: int = number) -> float:
+            changed = [*feeds[:number], values, *feeds[number + 1 :]]
+            return value(changed if isinstance(x, list) else values)
+
+        title = f"{what}: gradient by input {number}"
+        _close_to_differences(title, with_input, feeds[number], found[number])
+    for weight, gradient in zip(weights, found[len(images) :], strict=True):
+        before = weight.numpy()
+
+        def moved(values: Array, weight: Variable = weight) -> float:
+            weight.assign(values)
+            return value(x)
+
+        title = f"{what}: gradient by weight '{weight.name}'"
+        _close_to_differences(title, moved, before, gradient)
+        weight.assign(before)
+
+
+def _close_to_differences(
+    what: str, value: Callable[[Array], float], at: Array, gradient: Array
+) -> None:
+    """Compares along random directions; half of them may hit a kink."""
+    errors = []
+    scale = float(np.linalg.norm(gradient)) + 1e-3 * np.sqrt(gradient.size)
+    for direction in (arrays.normal(place, *at.shape) for place in range(DIRECTIONS)):
+        step = np.float32(STEP) * direction
+        slope = (value(at + step) - value(at - step)) / (2 * STEP)
+        expected = float(np.sum(gradient.astype(np.float64) * direction))
+        errors.append(abs(slope - expected) / scale)
+    error = float(np.median(errors))
+    _require(error < 0.03, f"{what} is off by {error:.1%} of its norm")
 
 
 def _check_learning(
