@@ -31,6 +31,13 @@ void tile(const WinogradProduct& product, const Part& part, const float* a, cons
     constexpr int kGroups = (kRows + kGroup - 1) / kGroup;
     const int64_t row = kKind == kTurned ? 1 : product.a_row;
     const int64_t step = kKind == kTurned ? product.a_step : 1;
+    if (kKind == kTurned && part.accumulate) {  // sums of all points come from L3
+        for (int m = 0; m < kRows; ++m) {
+            for (int v = 0; v < kVectors; ++v) {
+                __builtin_prefetch(c + m * product.c_row + v * kLanes, 1);
+            }
+        }
+    }
     Vec sums[kRows][kVectors] = {};
     const float* rows[kGroups];
 #pragma GCC unroll 4
