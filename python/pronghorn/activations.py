@@ -8,12 +8,12 @@ the function's default arguments, to a graph.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pronghorn import eager, registry
+from pronghorn import eager, registry, tracing
 
 if TYPE_CHECKING:
     from pronghorn.layers.lowering import GraphBuilder
@@ -24,6 +24,8 @@ Activation = Callable[..., Array]
 
 def linear(x: Any) -> Array:
     """Returns `x` as it is."""
+    if tracing.is_symbol(x):
+        return cast("Array", x)
     return eager.as_float(x, "linear")
 
 
@@ -405,6 +407,8 @@ def _unary(kind: str, x: Any, **numbers: float) -> Array:
 
 
 def _elementwise(op: str, x: Any, **attributes: Any) -> Array:
+    if tracing.is_symbol(x):
+        return cast("Array", tracing.symbol_op(op, x, **attributes))
     array = eager.as_float(x, attributes.get("kind", op))
     if array.size == 0:
         return array
@@ -412,6 +416,8 @@ def _elementwise(op: str, x: Any, **attributes: Any) -> Array:
 
 
 def _along_axis(op: str, x: Any, axis: int) -> Array:
+    if tracing.is_symbol(x):
+        return cast("Array", tracing.symbol_op(op, x, axis=axis))
     array = eager.as_float(x, op)
     if array.ndim == 0 or not -array.ndim <= axis < array.ndim:
         raise ValueError(f"{op}: expected an axis of {array.shape}, got {axis}")
@@ -460,14 +466,18 @@ def get(identifier: str | Activation | None) -> Activation:
     """An activation function from its name; None is `linear`."""
     if identifier is None:
         return linear
-    if callable(identifier) and identifier in _FUNCTIONS.values():
+    if callable(identifier):
         return identifier
-    return registry.find("activation", identifier, _FUNCTIONS | _ALIASES)
+    found: Activation = registry.find("activation", identifier, _FUNCTIONS | _ALIASES)
+    return found
 
 
 def serialize(activation: Activation) -> str:
-    """The name of an activation function."""
-    return next(name for name, known in _FUNCTIONS.items() if known is activation)
+    """The name of an activation function; of a user's own, which has none, its own."""
+    for name, known in _FUNCTIONS.items():
+        if known is activation:
+            return name
+    return getattr(activation, "__name__", type(activation).__name__)
 
 
 def deserialize(name: str) -> Activation:
@@ -477,6 +487,8 @@ def deserialize(name: str) -> Activation:
 
 def lower(graph: GraphBuilder, tensor: int, activation: Activation) -> int:
     """Adds an activation to a graph."""
+    if activation not in _FUNCTIONS.values():
+        return tracing.record(graph, activation, [tensor])
     name = serialize(activation)
     if name == "linear":
         return tensor

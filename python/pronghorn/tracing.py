@@ -125,6 +125,32 @@ def add(
     return Tensor(graph, number, all(tensor.parameter for tensor in tensors))
 
 
+def is_symbol(x: Any) -> bool:
+    """Whether `x` stands for a tensor of a model or of a graph being recorded."""
+    if isinstance(x, Variable):
+        return _recorded.get() is not None
+    return isinstance(x, Operators)
+
+
+def symbol_op(op: str, x: Any, **attributes: Any) -> Any:
+    """An op of the core on what `is_symbol` accepts."""
+
+    def function(tensor: Any) -> Tensor:
+        graph = graph_of([tensor])
+        if graph is None:
+            raise ValueError(f"{op}: expected a tensor, got {tensor!r}")
+        return add(graph, op, [tensor], **attributes)
+
+    if isinstance(x, Tensor | Variable):
+        return function(x)
+    from pronghorn.layers.operation import apply  # noqa: PLC0415 it imports this
+
+    # A configuration knows functions without arguments by their names.
+    known = set(attributes) <= {"kind"} or attributes == {"axis": -1}
+    function.__name__ = str(attributes.get("kind", op)) if known else "custom_op"
+    return apply(function, (x,), {})
+
+
 def record_call(
     layer: Layer, graph: GraphBuilder, tensors: Sequence[int], call: Arguments
 ) -> list[int]:

@@ -354,6 +354,17 @@ class Layer:
         """The same, also where a model is not built yet."""
         return self._parts
 
+    def attributes(self) -> list[tuple[str, Any]]:
+        """Attributes with layers in them, in the order of Keras's files."""
+        names = sorted(self.__dict__, key=lambda name: (name.startswith("_"), name))
+        values = [(name, self.__dict__[name]) for name in names]
+        return [
+            (name, value)
+            for name, value in values
+            if name not in self._untracked
+            and (isinstance(value, Layer) or tracking.has_layers(value))
+        ]
+
     def __setattr__(self, name: str, value: Any) -> None:
         if name in self._untracked or name == "__dict__":
             super().__setattr__(name, value)

@@ -68,13 +68,13 @@ def deserialize(
 def _class(config: Mapping[str, Any], custom_objects: Classes) -> type[Layer]:
     from pronghorn import layers, models  # noqa: PLC0415 they use this module
 
-    name = config.get("class_name")
+    name = str(config.get("class_name"))
     if name in custom_objects:
         return custom_objects[name]
     if ".ops" in str(config.get("module")):
         names = _operation_names()
         return class_of(registry.find("operation", name, names))
-    found = getattr(models, str(name), getattr(layers, str(name), None))
+    found = getattr(models, name, getattr(layers, name, None))
     if isinstance(found, type) and issubclass(found, Layer):
         return found
     raise ValueError(
@@ -100,7 +100,7 @@ def _known(cls: type[Layer], arguments: dict[str, Any]) -> dict[str, Any]:
         name
         for base in cls.__mro__
         if "__init__" in base.__dict__
-        for name in inspect.signature(base.__init__).parameters
+        for name in inspect.signature(base.__dict__["__init__"]).parameters
     }
     return {key: value for key, value in arguments.items() if key in names or value}
 

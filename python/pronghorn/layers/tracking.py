@@ -99,6 +99,15 @@ def _has_parts(values: list[Any]) -> bool:
     )
 
 
+def has_layers(value: Any) -> bool:
+    """Whether layers are in a list, tuple or dict."""
+    if isinstance(value, list | tuple):
+        return any(has_layers(one) for one in value)
+    if isinstance(value, dict):
+        return has_layers(list(value.values()))
+    return hasattr(value, "trainable_weights")
+
+
 def _states(layer: Layer, found: dict[int, tuple[Layer, dict[str, Any]]]) -> None:
     if id(layer) in found:
         return

@@ -70,13 +70,15 @@ class Model(Trainer):
         self._returns_list = isinstance(outputs, list | tuple)
         self._input_call: Arguments | None = None  # the form of inputs of a subclass
         self._output_shapes: list[Shape] = []
+        self._input_shapes: list[Shape] = []
         self.built = False
         if inputs is not None or outputs is not None:
             self._network = Network(
                 _tensors("inputs", inputs), _tensors("outputs", outputs)
             )
             self.built = True
-            self.trainable = self._trainable
+            if "trainable" in kwargs:  # else layers that are frozen stay so
+                self.trainable = self._trainable
 
     # What the kinds of models differ in.
 
@@ -150,7 +152,7 @@ class Model(Trainer):
             shapes = [tensor.shape for tensor in call.tensors]
             with tracking.unchanged(self):
                 self._output_shapes = self._infer(shapes, call)
-                self._input_call = call
+                self._input_call, self._input_shapes = call, shapes
 
     def lower(self, graph: GraphBuilder, *tensors: int) -> int | list[int]:
         """Records the ops of all layers."""
@@ -224,7 +226,7 @@ class Model(Trainer):
             self.plans.clear()
         shapes: list[Shape] = [(None, *feed.shape[1:]) for feed in feeds]
         with tracking.unchanged(self):
-            self._input_call = call
+            self._input_call, self._input_shapes = call, shapes
             self.ensure_built(shapes, call)
             self._output_shapes = self.plans.get(
                 ("shapes", tuple(shapes)), lambda: self._infer(shapes, call)
@@ -250,6 +252,17 @@ class Model(Trainer):
         if any(size is None for shape in shapes for size in shape[1:]):
             return self._infer([(None, *array.shape[1:]) for array in inputs])
         return shapes
+
+    def attributes(self) -> list[tuple[str, Any]]:
+        """`layers` first, then attributes with layers in them."""
+        first = [] if self.is_traced() else [("layers", self.layers)]
+        return [*first, *super().attributes()]
+
+    def known_inputs(self) -> list[Shape]:
+        """The shapes of the inputs; none for a subclass that was not called yet."""
+        if self.is_traced():
+            return self._input_shapes
+        return [tensor.shape for tensor in self.inputs]
 
     # Layers and weights.
 
@@ -280,8 +293,22 @@ class Model(Trainer):
         expand_nested: bool = False,
         show_trainable: bool = False,
         layer_range: Sequence[str] | None = None,
+        show_macs: bool = False,
+        show_receptive_field: bool = False,
     ) -> None:
-        """Prints the table of the layers, as Keras does."""
+        """Prints the table of the layers, as Keras does.
+
+        Args:
+            line_length: Width of the table.
+            positions: Right edges of the columns, as fractions of the line.
+            print_fn: Receives the text instead of stdout.
+            expand_nested: Whether to list the layers of nested models too.
+            show_trainable: Whether to add the column `Trainable`.
+            layer_range: Names of the first and last layer to list.
+            show_macs: Whether to add the multiply-accumulates per image.
+            show_receptive_field: Whether to add how many pixels of the input an
+                element of the output sees.
+        """
         summary.print_summary(
             self,
             line_length,
@@ -290,6 +317,8 @@ class Model(Trainer):
             expand_nested,
             show_trainable,
             layer_range,
+            show_macs,
+            show_receptive_field,
         )
 
     def fold_batch_norm(self) -> Model:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pronghorn.models.survey import Survey
 from pronghorn.utils import console
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 _SEQUENTIAL_WIDTH = 88
 _BRANCHED_WIDTH = 108
 _TRAINABLE_WIDTH = 12
+_MACS_WIDTH = 16
+_FIELD_WIDTH = 13
 
 
 @dataclass
@@ -40,6 +43,8 @@ def print_summary(
     expand_nested: bool = False,
     show_trainable: bool = False,
     layer_range: Sequence[str] | None = None,
+    show_macs: bool = False,
+    show_receptive_field: bool = False,
 ) -> None:
     """Prints the table of a model's layers and its number of parameters.
 
@@ -53,8 +58,15 @@ def print_summary(
         show_trainable: Whether to add the column `Trainable`.
         layer_range: Names (or regular expressions) of the first and last layer to
             list; by default all.
+        show_macs: Whether to add the multiply-accumulates per image.
+        show_receptive_field: Whether to add how many pixels of the input an element of
+            the output sees.
     """
-    connections = _connections(model)
+    survey = Survey(model) if model.built and model.known_inputs() else None
+    view = _View(
+        _connections(model), survey, expand_nested, show_trainable, show_macs,
+        show_receptive_field,
+    )  # fmt: skip
     columns = [
         _Column("Layer (type)", "left"),
         _Column("Output Shape", "left"),
@@ -62,24 +74,28 @@ def print_summary(
     ]
     edges = list(positions or [0.45, 0.80, 1.0])
     width = _SEQUENTIAL_WIDTH
-    if connections is not None:
+    if view.connections is not None:
         columns.append(_Column("Connected to", "left"))
         edges = list(positions or [0.3, 0.56, 0.74, 1.0])
         width = _BRANCHED_WIDTH
-    if show_trainable:
-        columns.append(_Column("Trainable", "center"))
-        edges = [edge * 0.90 for edge in edges] + [1.0]
-        width += _TRAINABLE_WIDTH
+    for shown, column, share, room in (
+        (show_trainable, _Column("Trainable", "center"), 0.90, _TRAINABLE_WIDTH),
+        (show_macs, _Column("MACs", "right"), 0.83, _MACS_WIDTH),
+        (show_receptive_field, _Column("Field", "right"), 0.87, _FIELD_WIDTH),
+    ):
+        if shown:
+            columns.append(column)
+            edges = [edge * share for edge in edges] + [1.0]
+            width += room
     line_length = line_length or min(width, shutil.get_terminal_size().columns - 4)
 
-    first, last = _layer_indices(model.layers, layer_range)
-    rows = [
-        row
-        for layer in model.layers[first:last]
-        for row in _rows(layer, connections, expand_nested, show_trainable, 0)
-    ]
+    layers = _operations(model)
+    first, last = _layer_indices(layers, layer_range)
+    rows = [row for layer in layers[first:last] for row in view.rows(layer, 0)]
     widths = _column_widths(edges, len(columns), line_length)
     lines = [f'Model: "{model.name}"', *_table(columns, rows, widths), *_totals(model)]
+    if show_macs and survey is not None:
+        lines.append(f" Total MACs: {survey.macs_of(model)}")
     text = "".join(f"{line}\n" for line in lines)
     if print_fn is None:
         console.write(text)
@@ -87,29 +103,60 @@ def print_summary(
         print_fn(text)
 
 
-def _rows(
-    layer: Any,
-    connections: dict[int, str] | None,
-    expand_nested: bool,
-    show_trainable: bool,
-    level: int,
-) -> Iterator[list[str]]:
-    prefix = "   " * level + "└ " if level else ""
-    row = [
-        f"{prefix}{layer.name} ({type(layer).__name__})",
-        _output_shape(layer),
-        f"{layer.count_params():,}" if layer.built else "0 (unbuilt)",
-    ]
-    if connections is not None:
-        row.append(connections.get(id(layer), "-"))
-    if show_trainable:
-        row.append(("Y" if layer.trainable else "N") if layer.weights else "-")
-    yield row
-    if expand_nested:
-        for nested in getattr(layer, "layers", ()):
-            yield from _rows(
-                nested, connections, expand_nested, show_trainable, level + 1
-            )
+@dataclass
+class _View:
+    """What to show of a layer."""
+
+    connections: dict[int, str] | None
+    survey: Survey | None
+    expand_nested: bool
+    show_trainable: bool
+    show_macs: bool
+    show_receptive_field: bool
+
+    def rows(self, layer: Any, level: int) -> Iterator[list[str]]:
+        """The row of a layer, and those of layers inside it."""
+        prefix = "   " * level + "└ " if level else ""
+        row = [
+            f"{prefix}{layer.name} ({type(layer).__name__})",
+            self._output_shape(layer),
+            f"{layer.count_params():,}" if layer.built else "0 (unbuilt)",
+        ]
+        if self.connections is not None:
+            row.append(self.connections.get(id(layer), "-"))
+        if self.show_trainable:
+            row.append(("Y" if layer.trainable else "N") if layer.weights else "-")
+        if self.show_macs:
+            row.append("?" if self.survey is None else self.survey.macs_of(layer))
+        if self.show_receptive_field:
+            row.append("?" if self.survey is None else self.survey.field_of(layer))
+        yield row
+        if self.expand_nested:
+            inner = _operations(layer) if hasattr(layer, "layers") else ()
+            for nested in inner:
+                yield from self.rows(nested, level + 1)
+
+    def _output_shape(self, layer: Any) -> str:
+        """The shape of the last call's output, as in Keras; "?" without a call."""
+        if layer.nodes:
+            found = [tensor.shape for tensor in layer.nodes[-1].outputs]
+        elif self.survey is not None:
+            found = self.survey.shapes_of(layer)
+        else:
+            found = []
+        shapes = [_format_shape(shape) for shape in found]
+        if not shapes:
+            return "?"
+        return shapes[0] if len(shapes) == 1 else f"[{', '.join(shapes)}]"
+
+
+def _operations(model: Any) -> Sequence[Any]:
+    """The layers of a model; operations too, which `model.layers` lacks as in Keras."""
+    network = getattr(model, "_network", None)
+    known = {id(layer) for layer in model.layers}
+    if network is None or not {id(layer) for layer in network.layers} <= known:
+        return list(model.layers)  # a Sequential, whose input is no layer of it
+    return list(network.operations)
 
 
 def _connections(model: Model) -> dict[int, str] | None:
@@ -130,13 +177,13 @@ def _connections(model: Model) -> dict[int, str] | None:
             for tensor in node.inputs
         )
         or "-"
-        for layer in model.layers
+        for layer in _operations(model)
     }
 
 
 def _nodes(model: Model) -> set[Node]:
     """The calls of layers between a model's inputs and outputs; none if unbuilt."""
-    if not model.built:
+    if not model.built or model.is_traced():
         return set()
     found = {tensor.node for tensor in model.inputs}
     waiting = [tensor.node for tensor in model.outputs]
@@ -146,14 +193,6 @@ def _nodes(model: Model) -> set[Node]:
             found.add(node)
             waiting += [tensor.node for tensor in node.inputs]
     return found
-
-
-def _output_shape(layer: Any) -> str:
-    """The shape of the last call's output, as in Keras; "?" without a call."""
-    if not layer.nodes:
-        return "?"
-    shapes = [_format_shape(tensor.shape) for tensor in layer.nodes[-1].outputs]
-    return shapes[0] if len(shapes) == 1 else f"[{', '.join(shapes)}]"
 
 
 def _format_shape(shape: Iterable[int | None]) -> str:

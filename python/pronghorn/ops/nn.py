@@ -13,6 +13,7 @@ from pronghorn.layers import arguments
 from pronghorn.ops import operation as base
 from pronghorn.ops.elementwise import (
     _unary,
+    exp,
     maximum,
     multiply,
     sigmoid,
@@ -109,6 +110,8 @@ def softmax(x: Any, axis: int = -1) -> Any:
     if base.traced(x):
         tensor = base.tensor(x)
         place = base.axis_in("softmax", axis, tensor.ndim)
+        if tensor.parameter:
+            return exp(log_softmax(tensor, axis))
         return base.add("softmax", x, axis=base.not_batch("softmax", tensor, place))
     last = np.moveaxis(base.array(x, "softmax"), axis, -1)
     rows = np.ascontiguousarray(last).reshape(-1, last.shape[-1])
@@ -166,7 +169,7 @@ def dot(x1: Any, x2: Any) -> Any:
     return matmul(x1, x2)
 
 
-# Convolution and pooling: in one dimension they are the ones in two, of height 1.
+# Convolution and pooling.
 
 
 def _per_axis(name: str, argument: str, value: Any, dims: int) -> list[int]:
@@ -190,36 +193,30 @@ def _dims(name: str, x: Any) -> int:
 
 def _windowed(
     name: str, op: str, x: Any, weights: Sequence[Any], data_format: str | None,
-    least_dims: int, **attributes: Any,
+    **attributes: Any,
 ) -> Any:  # fmt: skip
     """Records a windowed op; or runs it on arrays."""
     layout = arguments.data_format(f"ops.{name}", data_format)
     dims = _dims(name, x)
     if not base.traced(x, *weights):
         return tracing.run(
-            lambda one: _windowed(
-                name, op, one, weights, layout, least_dims, **attributes
-            ),
+            lambda one: _windowed(name, op, one, weights, layout, **attributes),
             base.array(x, name),
         )
     last = base.rank_of(x) - 1
     if layout == "channels_first":
         x = transpose(x, [0, *range(2, last + 1), 1])
-    if dims < least_dims:
+    in_two = dims == 1 and op.endswith("2d")  # as images of height 1
+    if in_two:
         x = expand_dims(x, 1)
-        weights = [expand_dims(one, 0) for one in weights]
-        for key, value in attributes.items():
-            if key in _PER_AXIS:
-                attributes[key] = [_PER_AXIS[key], *value]
+        for key in ("strides", "pool_size"):
+            attributes[key] = [1, *attributes[key]]
     result: Any = base.add(op, x, *weights, **attributes)
-    if dims < least_dims:
+    if in_two:
         result = squeeze(result, 1)
     if layout == "channels_first":
         result = transpose(result, [0, last, *range(1, last)])
     return result
-
-
-_PER_AXIS = {"strides": 1, "dilation": 1, "pool_size": 1, "output_padding": 0}
 
 
 @operation
@@ -243,12 +240,12 @@ def conv(
             f"ops.conv: expected a kernel whose inputs divide the {channels} channels, "
             f"got {kernel.shape}"
         )
-    extra = {"groups": groups} if dims < 3 or groups > 1 else {}
     return _windowed(
-        "conv", "conv3d" if dims == 3 else "conv2d", inputs, [kernel], data_format, 2,
+        "conv", f"conv{dims}d", inputs, [kernel], data_format,
         strides=_per_axis("conv", "strides", strides, dims),
         padding=arguments.padding("ops.conv", padding),
-        dilation=_per_axis("conv", "dilation_rate", dilation_rate, dims), **extra,
+        dilation=_per_axis("conv", "dilation_rate", dilation_rate, dims),
+        groups=groups,
     )  # fmt: skip
 
 
@@ -264,7 +261,7 @@ def depthwise_conv(
     """Convolution of each channel by itself; the kernel is (..., channels, factor)."""
     dims = _dims("depthwise_conv", inputs)
     return _windowed(
-        "depthwise_conv", "depthwise_conv2d", inputs, [kernel], data_format, 2,
+        "depthwise_conv", f"depthwise_conv{dims}d", inputs, [kernel], data_format,
         strides=_per_axis("depthwise_conv", "strides", strides, dims),
         padding=arguments.padding("ops.depthwise_conv", padding),
         dilation=_per_axis("depthwise_conv", "dilation_rate", dilation_rate, dims),
@@ -286,6 +283,38 @@ def separable_conv(
         inputs, depthwise_kernel, strides, padding, data_format, dilation_rate
     )
     return conv(x, pointwise_kernel, 1, "valid", data_format)
+
+
+@operation
+def conv_transpose(
+    inputs: Any,
+    kernel: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    output_padding: Any = None,
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+) -> Any:
+    """The gradient of a convolution; the kernel is (..., outputs, inputs)."""
+    dims = _dims("conv_transpose", inputs)
+    step = _per_axis("conv_transpose", "strides", strides, dims)
+    extra = {}
+    if output_padding is not None:
+        cells = (
+            [output_padding] * dims
+            if isinstance(output_padding, int)
+            else output_padding
+        )
+        extra["output_padding"] = [
+            arguments.whole("ops.conv_transpose", "output_padding", one, 0)
+            for one in cells
+        ]
+    return _windowed(
+        "conv_transpose", f"conv{dims}d_transpose", inputs, [kernel], data_format,
+        strides=step, padding=arguments.padding("ops.conv_transpose", padding),
+        dilation=_per_axis("conv_transpose", "dilation_rate", dilation_rate, dims),
+        **extra,
+    )  # fmt: skip
 
 
 @operation
@@ -324,6 +353,6 @@ def _pool(
     size = _per_axis(name, "pool_size", pool_size, dims)
     step = size if strides is None else _per_axis(name, "strides", strides, dims)
     return _windowed(
-        name, f"{name}{max(dims, 2)}d", x, [], data_format, 2,
+        name, f"{name}{max(dims, 2)}d", x, [], data_format,
         pool_size=size, strides=step, padding=arguments.padding(f"ops.{name}", padding),
     )  # fmt: skip

@@ -20,6 +20,7 @@ from pronghorn.ops.elementwise import (
     log,
     maximum,
     multiply,
+    ones_like,
     power,
     sqrt,
     square,
@@ -27,6 +28,7 @@ from pronghorn.ops.elementwise import (
     subtract,
 )
 from pronghorn.ops.operation import operation
+from pronghorn.ops.shaping import reshape
 from pronghorn.tracing import Tensor
 
 _POSITIONS = ("argmax", "argmin")
@@ -111,10 +113,20 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 @operation
 def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
-    """The mean along axes, weighted."""
+    """The mean along axes, weighted.
+
+    Args:
+        x: A tensor.
+        axis: Axes to reduce.
+        weights: Weights in the shape of x, or a vector along the axis.
+    """
     if weights is None:
         return mean(x, axis)
-    return divide(sum(multiply(x, weights), axis), sum(weights, axis))
+    if base.rank_of(weights) == 1 and isinstance(axis, int):
+        behind = base.rank_of(x) - 1 - base.axis_in("average", axis, base.rank_of(x))
+        weights = reshape(weights, (-1, *[1] * behind))
+    weighted = multiply(ones_like(x), weights)
+    return divide(sum(multiply(x, weighted), axis), sum(weighted, axis))
 
 
 @operation

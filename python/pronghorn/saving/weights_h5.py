@@ -122,17 +122,32 @@ def _entries(saveable: Any, path: str, visited: set[int]) -> Iterator[_Entry]:
     if id(saveable) in visited:
         return
     visited.add(id(saveable))
-    layers = getattr(saveable, "layers", None)
-    own = [] if layers is not None else list(saveable.weights)
+    inner = {id(w) for layer in saveable.sublayers() for w in layer.weights}
+    own = [weight for weight in saveable.weights if id(weight) not in inner]
     yield _Entry(path, saveable.name, type(saveable).__name__, own)
+    for name, value in saveable.attributes():
+        child = f"{path}/{name}" if path else name
+        if hasattr(value, "attributes"):
+            yield from _entries(value, child, visited)
+        else:
+            yield from _contained(value, child, visited)
+
+
+def _contained(values: Any, path: str, visited: set[int]) -> Iterator[_Entry]:
+    """The groups of layers in a list, tuple or dict, named by class."""
     used: dict[str, int] = {}
-    for layer in layers or ():
-        name = to_snake_case(type(layer).__name__)
+    for value in values.values() if isinstance(values, dict) else values:
+        is_layer = hasattr(value, "attributes")
+        if not is_layer and not isinstance(value, list | tuple | dict):
+            continue
+        name = to_snake_case(type(value).__name__) if is_layer else "container"
         count = used.get(name, 0)
         used[name] = count + 1
-        child = f"{name}_{count}" if count else name
-        prefix = f"{path}/layers" if path else "layers"
-        yield from _entries(layer, f"{prefix}/{child}", visited)
+        child = f"{path}/{name}_{count}" if count else f"{path}/{name}"
+        if is_layer:
+            yield from _entries(value, child, visited)
+        else:
+            yield from _contained(value, child, visited)
 
 
 @contextlib.contextmanager
