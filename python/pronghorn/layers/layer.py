@@ -484,7 +484,9 @@ class Layer:
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal layer, without its weights."""
         base = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype}
-        config = registry.get_config(self)
+        # Without arguments of its own: Layer's say how it was built, not what it is.
+        plain = type(self).__init__ is Layer.__init__
+        config = {} if plain else registry.get_config(self)
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = self.activity_regularizer
         return base | {key: _plain(value) for key, value in config.items()}
