@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from pronghorn import activations, initializers
 from pronghorn.activations import Activation
-from pronghorn.initializers import Initializer, InitializerLike
+from pronghorn.initializers import InitializerLike
 from pronghorn.layers import arguments, shapes
 from pronghorn.layers.conv import padding_attribute
 from pronghorn.layers.kernel import KernelLayer
@@ -51,7 +51,7 @@ class Depthwise(KernelLayer):
         return arguments.several(self.label, name, value, self.rank)
 
     @property
-    def depthwise_initializer(self) -> Initializer:
+    def depthwise_initializer(self) -> Any:
         """Initial values of the depthwise kernel."""
         return self.kernel_initializer
 
