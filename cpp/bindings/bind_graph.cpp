@@ -24,6 +24,9 @@ std::map<std::string, Attribute> attributes_from(const py::dict& values) {
             attributes.emplace(name, value.cast<int64_t>());
         } else if (py::isinstance<py::float_>(value)) {
             attributes.emplace(name, value.cast<double>());
+        } else if (name == "function") {
+            const auto pair = value.cast<std::pair<py::function, py::function>>();
+            attributes.emplace(name, host_function(pair.first, pair.second));
         } else {
             attributes.emplace(name, value.cast<std::vector<int64_t>>());
         }
@@ -76,9 +79,18 @@ void bind_graph(py::module_& module) {
             },
             py::arg("shape"), py::arg("dtype") = "float32", py::arg("differentiable") = false,
             "A tensor fed by the caller; `shape` is without the batch.")
-        .def("parameter", &Graph::parameter, py::arg("buffer"), py::arg("trainable") = false,
-             py::arg("slots") = std::vector<std::shared_ptr<Buffer>>(),
-             "A tensor that lies in a Buffer.")
+        .def(
+            "parameter",
+            [](Graph& graph, std::shared_ptr<Buffer> buffer, bool trainable,
+               std::vector<std::shared_ptr<Buffer>> slots, const py::dict& rules) {
+                return graph.parameter(std::move(buffer), trainable, std::move(slots),
+                                       attributes_from(rules));
+            },
+            py::arg("buffer"), py::arg("trainable") = false,
+            py::arg("slots") = std::vector<std::shared_ptr<Buffer>>(),
+            py::arg("rules") = py::dict(),
+            "A tensor that lies in a Buffer. Rules: l1, l2, decays, constraint (\"non_negative\" "
+            "or \"norm\" with axes, least, most, rate).")
         .def(
             "add",
             [](Graph& graph, const std::string& op, const std::vector<int>& inputs,
@@ -97,7 +109,8 @@ void bind_graph(py::module_& module) {
             [](Graph& graph, const std::vector<int>& outputs,
                const std::vector<std::tuple<int, int, std::string, double>>& losses,
                const std::vector<std::tuple<int, int>>& metrics,
-               const std::shared_ptr<Optimizer>& optimizer, const std::string& conv_algorithm) {
+               const std::shared_ptr<Optimizer>& optimizer, const std::string& conv_algorithm,
+               const std::vector<int>& penalties) {
                 PlanRequest request;
                 request.outputs = outputs;
                 for (const auto& [tensor, weight_input, reduction, weight] : losses) {
@@ -108,13 +121,16 @@ void bind_graph(py::module_& module) {
                 }
                 request.optimizer = optimizer;
                 request.conv_algorithm = conv_algorithm;
+                request.penalties = penalties;
                 return make_plan(graph, request);
             },
             py::arg("outputs") = std::vector<int>(),
             py::arg("losses") = std::vector<std::tuple<int, int, std::string, double>>(),
             py::arg("metrics") = std::vector<std::tuple<int, int>>(),
             py::arg("optimizer") = nullptr, py::arg("conv_algorithm") = "auto",
-            "Plans memory and work; the graph cannot be added to afterwards.");
+            py::arg("penalties") = std::vector<int>(),
+            "Plans memory and work; the graph cannot be added to afterwards. Penalties are losses "
+            "that only the total reports.");
 }
 
 }  // namespace pronghorn

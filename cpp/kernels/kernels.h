@@ -319,6 +319,31 @@ struct Adam {
     float step, one_minus_beta_1, one_minus_beta_2, epsilon;
 };
 
+/// What happens to a gradient g of weights w before the update: g += l1 * sign(w) + 2 * l2 * w,
+/// g *= scale, g kept within -limit and limit (0: anywhere), and then w -= decay * w.
+struct Adjustment {
+    float l1 = 0, l2 = 0, scale = 1, limit = 0, decay = 0;
+};
+
+/// One step of RMSprop: v = rho * v + (1 - rho) * g * g, a likewise of g where there is one,
+/// step = rate * g / sqrt(v - a * a + epsilon), m = momentum * m + step where there is one.
+struct RmsProp {
+    float learning_rate, rho, momentum, epsilon;
+};
+
+/// Adagrad: v += g * g, w -= rate * g / sqrt(v + epsilon). Adadelta: v = rho * v + (1 - rho) * g *
+/// g, d = -sqrt(u + epsilon) * g / sqrt(v + epsilon), u = rho * u + (1 - rho) * d * d, w += rate *
+/// d.
+struct Adagrad {
+    float learning_rate, rho, epsilon;
+};
+
+/// Adamax: m as in Adam, u = max(beta_2 * u, |g|), w -= of_m * m / (u + epsilon). Nadam: m, v as in
+/// Adam, w -= (of_m * m + of_g * g) / (sqrt(of_v * v) + epsilon).
+struct Momenta {
+    float one_minus_beta_1, one_minus_beta_2, epsilon, of_m, of_g, of_v;
+};
+
 /// The functions of one instruction set.
 struct Kernels {
     const char* isa;

@@ -1,18 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 // sparse_categorical_accuracy, categorical_accuracy, binary_accuracy: the share of an image's rows
 // (binary: elements) that are predicted right. The first of equal scores wins, as in NumPy's
-// argmax.
+// argmax. The top_k forms count a row as right where fewer than k classes score higher than its
+// own.
+#include <limits>
+
 #include "ops/loss.h"
 
 namespace pronghorn {
 
 namespace {
 
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
 class Accuracy final : public Loss {
    public:
     enum class Kind : uint8_t { kSparse, kCategorical, kBinary };
 
-    Accuracy(Attributes& attributes, Kind kind) : Loss(attributes), kind_(kind) {
+    Accuracy(Attributes& attributes, Kind kind, bool top_k = false)
+        : Loss(attributes), kind_(kind) {
+        if (top_k) {
+            k_ = attributes.integer("k", 5);
+            check(k_ >= 1, name(), "expected k of at least 1, got ", k_);
+        }
         if (kind_ == Kind::kBinary) {
             threshold_ = static_cast<float>(attributes.number("threshold", 0.5));
         }
@@ -32,6 +42,14 @@ class Accuracy final : public Loss {
         return best;
     }
 
+    bool is_in_top(const float* x, int64_t truth) const noexcept {
+        if (truth < 0 || truth >= last_) return false;
+        const float own = x[truth] != x[truth] ? -kInfinity : x[truth];  // NaN is no large score
+        int64_t above = 0;
+        for (int64_t c = 0; c < last_; ++c) above += x[c] > own;
+        return above < k_;
+    }
+
     float forward(const float* y_pred, const float* target,
                   float* /*state*/) const noexcept override {
         int64_t right = 0;
@@ -45,7 +63,8 @@ class Accuracy final : public Loss {
             const int64_t truth = kind_ == Kind::kSparse
                                       ? reinterpret_cast<const int32_t*>(target)[row]
                                       : argmax(target + row * last_);
-            right += argmax(y_pred + row * last_) == truth;
+            const float* x = y_pred + row * last_;
+            right += k_ == 0 ? argmax(x) == truth : is_in_top(x, truth);
         }
         return static_cast<float>(right) / static_cast<float>(rows_);
     }
@@ -59,6 +78,7 @@ class Accuracy final : public Loss {
    private:
     Kind kind_;
     float threshold_ = 0.5f;
+    int64_t k_ = 0;  // 0: the best alone
 };
 
 }  // namespace
@@ -68,6 +88,12 @@ std::unique_ptr<Op> make_sparse_categorical_accuracy(Attributes& attributes) {
 }
 std::unique_ptr<Op> make_categorical_accuracy(Attributes& attributes) {
     return std::make_unique<Accuracy>(attributes, Accuracy::Kind::kCategorical);
+}
+std::unique_ptr<Op> make_sparse_top_k_categorical_accuracy(Attributes& attributes) {
+    return std::make_unique<Accuracy>(attributes, Accuracy::Kind::kSparse, true);
+}
+std::unique_ptr<Op> make_top_k_categorical_accuracy(Attributes& attributes) {
+    return std::make_unique<Accuracy>(attributes, Accuracy::Kind::kCategorical, true);
 }
 std::unique_ptr<Op> make_binary_accuracy(Attributes& attributes) {
     return std::make_unique<Accuracy>(attributes, Accuracy::Kind::kBinary);

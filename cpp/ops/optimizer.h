@@ -14,27 +14,45 @@
 
 namespace pronghorn {
 
-constexpr int kMaxSlots = 2;
+constexpr int kMaxSlots = 3;
 using Slots = std::array<float*, kMaxSlots>;
 
 class Optimizer {
    public:
+    explicit Optimizer(Attributes& attributes);
     virtual ~Optimizer() = default;
     virtual int slots() const = 0;
 
+    /// Gradients of all parameters together, or of each, are scaled down to a norm of at most this;
+    /// 0: they are not.
+    double clip_norm() const { return clip_norm_; }
+    bool clips_together() const { return clips_together_; }
+    bool clips_norm() const { return clip_norm_ > 0; }
+
     /// What one step needs to know beyond the learning rate, worked out once per step.
     struct Step {
-        float learning_rate;  // as the user set it
-        float corrected;      // with the rule's own corrections for step t
+        double learning_rate = 0;      // as the user set it
+        std::array<float, 3> factors;  // the rule's own, for step t
     };
     /// Step number `iteration` (0 for the first).
-    virtual Step step(double learning_rate, int64_t iteration) const = 0;
+    Step step(double learning_rate, int64_t iteration) const;
 
-    virtual void update(const Kernels& kernels, const Step& step, int64_t size,
-                        const float* gradient, float* w, const Slots& slots) const noexcept = 0;
+    /// Moves w. The gradient is adjusted first: see Adjustment.
+    void update(const Kernels& kernels, const Step& step, Adjustment adjustment, bool decays,
+                int64_t size, float* gradient, float* w, const Slots& slots) const noexcept;
+
+   protected:
+    virtual std::array<float, 3> factors(double learning_rate, double t) const;
+    virtual void move(const Kernels& kernels, const Step& step, int64_t size, const float* gradient,
+                      float* w, const Slots& slots) const noexcept = 0;
+
+   private:
+    double weight_decay_, clip_value_, clip_norm_;
+    bool clips_together_;
 };
 
-/// "sgd" or "adam"; throws ValueError for an unknown name or attribute.
+/// Keras's rules by name: sgd, adam, rmsprop, adagrad, adadelta, adamax, nadam; throws ValueError
+/// for an unknown name or attribute.
 std::shared_ptr<const Optimizer> make_optimizer(const std::string& kind,
                                                 std::map<std::string, Attribute> attributes);
 

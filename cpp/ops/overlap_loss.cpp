@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // overlap_loss: 1 - intersection over size, of sums over `axes` (none: all, the batch too), the
-// mean over what remains. dice: 2 I / (T + P); tversky: I / (I + alpha (T - I) + beta (P - I)), with
-// I, T, P the sums of t p, t and p (Milletari et al. 2016; Salehi et al. 2017), in Keras's formulas.
-// Where the batch is summed over, every image has the same value.
+// mean over what remains. dice: 2 I / (T + P); tversky: I / (I + alpha (T - I) + beta (P - I)),
+// with I, T, P the sums of t p, t and p (Milletari et al. 2016; Salehi et al. 2017), in Keras's
+// formulas. Where the batch is summed over, every image has the same value.
 #include <algorithm>
 
 #include "ops/loss.h"

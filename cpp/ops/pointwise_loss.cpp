@@ -80,9 +80,7 @@ struct Contrastive {
         const float missing = std::max(margin - p, 0.0f);
         return 0.5f * ((1.0f - t) * p * p + t * missing * missing);
     }
-    float slope(float p, float t) const {
-        return (1.0f - t) * p - t * std::max(margin - p, 0.0f);
-    }
+    float slope(float p, float t) const { return (1.0f - t) * p - t * std::max(margin - p, 0.0f); }
     float margin;
 };
 
@@ -116,8 +114,7 @@ struct BinaryFocal {
     float slope(float p, float target) const {
         const Parts at = parts(p, target);
         const float bend = gamma == 0 ? 0.0f : gamma * std::pow(at.miss, gamma - 1.0f);
-        const float falls =
-            at.clipped == at.q ? (at.q - at.t) / (at.q * (1.0f - at.q)) : 0.0f;
+        const float falls = at.clipped == at.q ? (at.q - at.t) / (at.q * (1.0f - at.q)) : 0.0f;
         const float by_q = at.weight * (bend * (1.0f - 2.0f * at.t) * at.crossentropy +
                                         std::pow(at.miss, gamma) * falls);
         return from_logits ? by_q * at.q * (1.0f - at.q) : by_q;
@@ -154,8 +151,8 @@ class PointwiseLoss final : public Loss {
     bool sum_;
 };
 
-/// max(1 - t p, 0), or its square. As in Keras targets of 0 and 1 mean -1 and 1 where a batch has no
-/// others.
+/// max(1 - t p, 0), or its square. As in Keras targets of 0 and 1 mean -1 and 1 where a batch has
+/// no others.
 class Hinge final : public Loss {
    public:
     Hinge(Attributes& attributes, bool squared) : Loss(attributes), squared_(squared) {}

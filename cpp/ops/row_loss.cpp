@@ -203,8 +203,7 @@ class LabelLoss : public RowLoss {
 class MulticlassHinge final : public LabelLoss {
    public:
     explicit MulticlassHinge(Attributes& attributes)
-        : LabelLoss(attributes),
-          margin_(static_cast<float>(attributes.number("margin", 1.0))) {}
+        : LabelLoss(attributes), margin_(static_cast<float>(attributes.number("margin", 1.0))) {}
 
    protected:
     double row_value(const float* s, const float* target) const noexcept override {

@@ -26,8 +26,7 @@ struct Padding {
     static Padding from(Attributes& attributes, size_t axes = 2) {
         Padding padding;
         if (!attributes.is_word("padding")) {
-            padding.cells =
-                attributes.integers("padding", std::vector<int64_t>(2 * axes, 0), 2 * axes, 0);
+            padding.cells = attributes.integers("padding", {}, 2 * axes, 0);
             return padding;
         }
         const std::string word = attributes.word("padding", "valid");

@@ -2,6 +2,7 @@
 // The executor: one parallel region per call. The team works through the segments of all its steps;
 // who takes which item changes nothing in the result.
 #include <algorithm>
+#include <cmath>
 #include <mutex>
 
 #include "plan/plan.h"
@@ -100,7 +101,14 @@ void Plan::execute(Run& run, int thread, int team) noexcept {
     }
 }
 
+bool Plan::failed() const noexcept {
+    return std::any_of(host_functions.begin(), host_functions.end(),
+                       [](const HostFunction* function) { return function->failed.load(); });
+}
+
+/// After a function of the caller failed nothing more happens; its update would be nonsense.
 void Plan::run_item(Run& run, const Segment& segment, const Item& item, Cursor at) noexcept {
+    if (failed()) return;
     switch (item.kind) {
         case Item::Kind::kPart:
             return run_part(run, segment, item, at);
@@ -110,6 +118,22 @@ void Plan::run_item(Run& run, const Segment& segment, const Item& item, Cursor a
             return reduce(run, item, at);
         case Item::Kind::kTotals:
             return add_totals(run, at.number);
+        case Item::Kind::kPenalty:
+            return penalize(item);
+        case Item::Kind::kNorms:
+            return find_scales();
+        case Item::Kind::kUpdate: {
+            const auto sum = static_cast<size_t>(sources[item.target].sum);
+            Adjustment clipped;
+            clipped.scale = scales[item.target];
+            return update(run, item.target, item.range,
+                          memory.floats() + places[sum].offset + item.range.begin, clipped,
+                          at.number);
+        }
+        case Item::Kind::kConstrain: {
+            const Parameter& parameter = parameters[item.target];
+            return parameter.rules.constraint->run(parameter.buffer->data(), item.task);
+        }
     }
 }
 
@@ -178,7 +202,8 @@ void Plan::run_task(Run& run, const Item& item, Cursor at) noexcept {
     }
     for (size_t i = 0; i < step.inputs; ++i) {
         if (step.updates[i] != kNowhere && owned[i].count > 0) {
-            update(run, step.updates[i], owned[i], args.d_in[i], at.number);
+            const auto parameter = static_cast<size_t>(step.updates[i]);
+            update(run, parameter, owned[i], args.d_in[i], penalty_of(parameter), at.number);
         }
     }
 }
@@ -234,20 +259,67 @@ void Plan::reduce(const Run& run, const Item& item, Cursor at) noexcept {
                                         : floats(source.sum) + item.range.begin;
     kernels->sum_sources(item.range.count, floats(source.place) + item.range.begin, source.count,
                          source.size, sum);
+    if (item.target >= parameters.size()) return;
+    const Adjustment penalty = penalty_of(item.target);
     if (source.sum == kNowhere) {
-        update(run, static_cast<int>(item.target), item.range, sum, at.number);
+        return update(run, item.target, item.range, sum, penalty, at.number);
+    }
+    float* w = parameters[item.target].buffer->data() + item.range.begin;
+    if (penalty.l1 != 0 || penalty.l2 != 0) kernels->adjust(penalty, item.range.count, sum, w);
+    if (clips_norm()) {
+        float norms[2];
+        kernels->norms(item.range.count, sum, norms);
+        squares[static_cast<size_t>(item.task)] = norms[1];
     }
 }
 
-void Plan::update(const Run& run, int parameter, Range range, const float* gradient,
-                  int64_t number) noexcept {
+Adjustment Plan::penalty_of(size_t parameter) const {
+    const ParameterRules& rules = parameters[parameter].rules;
+    Adjustment adjustment;
+    adjustment.l1 = static_cast<float>(rules.l1);
+    adjustment.l2 = static_cast<float>(rules.l2);
+    return adjustment;
+}
+
+void Plan::update(const Run& run, size_t parameter, Range range, float* gradient,
+                  Adjustment adjustment, int64_t number) noexcept {
     const Timer timer(run.profiled ? &seconds_.back() : nullptr);
-    const Parameter& moved = parameters[static_cast<size_t>(parameter)];
+    const Parameter& moved = parameters[parameter];
     const auto step = optimizer->step(run.call.learning_rates[number], run.call.iteration + number);
     Slots at{};
     for (size_t i = 0; i < moved.slots.size(); ++i) at[i] = moved.slots[i]->data() + range.begin;
-    optimizer->update(*kernels, step, range.count, gradient, moved.buffer->data() + range.begin,
-                      at);
+    optimizer->update(*kernels, step, adjustment, moved.rules.decays, range.count, gradient,
+                      moved.buffer->data() + range.begin, at);
+}
+
+void Plan::penalize(const Item& item) noexcept {
+    const Parameter& parameter = parameters[item.target];
+    float norms[2];
+    kernels->norms(item.range.count, parameter.buffer->data() + item.range.begin, norms);
+    penalties[static_cast<size_t>(item.task)] = parameter.rules.l1 * static_cast<double>(norms[0]) +
+                                                parameter.rules.l2 * static_cast<double>(norms[1]);
+}
+
+/// Norms above the optimizer's limit are scaled down to it; as in Keras an infinite norm of all
+/// gradients together makes NaN.
+void Plan::find_scales() noexcept {
+    const double limit = optimizer->clip_norm();
+    const auto scale_of = [limit](double sum) {
+        const double norm = std::sqrt(sum);
+        return static_cast<float>(norm <= limit ? 1.0 : limit / norm);
+    };
+    double together = 0;
+    for (size_t i = 0; i < parameters.size(); ++i) {
+        double sum = 0;
+        for (size_t k = sources[i].squares_begin; k < sources[i].squares_end; ++k) {
+            sum += squares[k];
+        }
+        scales[i] = scale_of(sum);
+        together += sum;
+    }
+    if (!optimizer->clips_together()) return;
+    const float nothing = static_cast<float>(together - together);  // NaN where it is infinite
+    std::fill(scales.begin(), scales.end(), scale_of(together) + nothing);
 }
 
 /// In the images' order, in double: the same sums for any number of threads.
@@ -264,10 +336,14 @@ void Plan::add_totals(Run& run, int64_t number) noexcept {
         }
         const auto images = static_cast<double>(batch);
         run.totals[0][0] += sum * images;
+        if (row > reported_losses) continue;
         run.totals[row][0] += term.weight == 0 ? 0 : sum / term.weight * images;
         run.totals[row][1] += images;
         ++row;
     }
+    double penalty = 0;
+    for (double term : penalties) penalty += term;
+    run.totals[0][0] += penalty * static_cast<double>(batch);
     run.totals[0][1] += static_cast<double>(batch);
     const int64_t* rows = run.call.order + number * batch;
     for (const MetricTerm& term : metrics) {

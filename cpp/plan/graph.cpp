@@ -39,7 +39,8 @@ int Graph::input(const Shape& shape, DType dtype, bool is_differentiable) {
 }
 
 int Graph::parameter(std::shared_ptr<Buffer> buffer, bool trainable,
-                     std::vector<std::shared_ptr<Buffer>> slots) {
+                     std::vector<std::shared_ptr<Buffer>> slots,
+                     std::map<std::string, Attribute> rules) {
     check(buffer != nullptr, "parameter", "expected a Buffer");
     for (const auto& slot : slots) {
         check(slot != nullptr && slot->shape() == buffer->shape(), "parameter",
@@ -48,8 +49,16 @@ int Graph::parameter(std::shared_ptr<Buffer> buffer, bool trainable,
     for (const Parameter& known : parameters) {
         if (known.buffer == buffer) return known.tensor;  // a shared layer's second use
     }
+    Attributes named("parameter", std::move(rules));
+    ParameterRules checked{named.number("l1", 0.0), named.number("l2", 0.0),
+                           named.flag("decays", true), nullptr};
+    const std::string constraint = named.word("constraint", "");
+    if (!constraint.empty()) {
+        checked.constraint = make_constraint(constraint, named, buffer->shape());
+    }
+    named.finish();
     const int tensor = add_tensor({buffer->shape(), DType::kFloat32, true});
-    parameters.push_back({std::move(buffer), trainable, std::move(slots), tensor});
+    parameters.push_back({std::move(buffer), trainable, std::move(slots), tensor, checked});
     return tensor;
 }
 

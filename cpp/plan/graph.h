@@ -9,15 +9,24 @@
 #include <vector>
 
 #include "core/buffer.h"
+#include "ops/constraint.h"
 #include "ops/op.h"
 
 namespace pronghorn {
+
+/// What holds for a parameter beside the optimizer's rule.
+struct ParameterRules {
+    double l1 = 0, l2 = 0;  // the loss has l1 * sum |w| + l2 * sum w^2 in addition
+    bool decays = true;     // whether the optimizer's weight decay applies
+    std::shared_ptr<const Constraint> constraint;
+};
 
 struct Parameter {
     std::shared_ptr<Buffer> buffer;
     bool trainable = false;
     std::vector<std::shared_ptr<Buffer>> slots;
     int tensor = -1;
+    ParameterRules rules = {};
 };
 
 struct Feed {
@@ -41,8 +50,10 @@ class Graph {
 
     /// `shape` without the batch. With `differentiable`, Plan::gradients reports its gradient.
     int input(const Shape& shape, DType dtype, bool differentiable);
+    /// Rules by name: l1, l2, decays, constraint (see make_constraint) and the constraint's own.
     int parameter(std::shared_ptr<Buffer> buffer, bool trainable,
-                  std::vector<std::shared_ptr<Buffer>> slots);
+                  std::vector<std::shared_ptr<Buffer>> slots,
+                  std::map<std::string, Attribute> rules = {});
     /// `label` names the node in profiles, in front of the op's name.
     int add(const std::string& op, const std::vector<int>& inputs,
             std::map<std::string, Attribute> attributes, const std::string& label = "");

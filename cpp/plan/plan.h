@@ -13,6 +13,7 @@
 #include "core/arena.h"
 #include "core/buffer.h"
 #include "core/parallel.h"
+#include "ops/host_function.h"
 #include "ops/op.h"
 #include "ops/optimizer.h"
 #include "plan/graph.h"
@@ -67,12 +68,24 @@ void for_places(const Step& step, Visit visit) {
 }
 
 struct Item {
-    enum class Kind : uint8_t { kPart, kTask, kReduce, kTotals };
+    /// kPenalty, kNorms, kUpdate, kConstrain: the l1 and l2 terms of the loss, the norms that
+    /// gradients are clipped by, the updates that waited for them, the constraints.
+    enum class Kind : uint8_t {
+        kPart,
+        kTask,
+        kReduce,
+        kTotals,
+        kPenalty,
+        kNorms,
+        kUpdate,
+        kConstrain
+    };
     Kind kind = Kind::kTask;
-    int step = 0;                         // kTask
-    int64_t task = 0;                     // kTask; the part's number for kPart
+    int step = 0;      // kTask
+    int64_t task = 0;  // kTask, kConstrain; the part's number for kPart; kReduce, kPenalty: where
+                       // its sum of squares or its penalty goes
     int64_t first_image = 0, images = 0;  // kPart
-    size_t target = 0;                    // kReduce: elements [range) of these gradient sources
+    size_t target = 0;                    // elements [range) of these gradient sources
     Range range;
 };
 
@@ -89,6 +102,7 @@ struct GradientSources {
     int place = kNowhere;
     int64_t count = 0, size = 0;
     int sum = kNowhere;
+    size_t squares_begin = 0, squares_end = 0;  // of Plan::squares, where gradients are clipped
 };
 
 /// Values of shape (batch,), each times its scale; or one value of the weights alone, unscaled.
@@ -141,18 +155,24 @@ class Plan {
         return memory.floats() + places[static_cast<size_t>(kept_gradients[i])].offset;
     }
     int64_t memory_bytes() const;
-    size_t rows_of_totals() const { return 1 + losses.size() + metrics.size(); }
+    size_t rows_of_totals() const { return 1 + reported_losses + metrics.size(); }
 
     // The planner's.
     const Kernels* kernels = nullptr;
     std::shared_ptr<const Optimizer> optimizer;
     std::vector<std::unique_ptr<Op>> ops;
+    std::vector<HostFunction*> host_functions;  // of the ops
     std::vector<Place> places;
     std::vector<Step> steps;
     std::vector<Segment> segments;
     std::vector<GradientSources> sources;  // by parameter, then of what is computed from them
-    std::vector<LossTerm> losses;
+    std::vector<LossTerm> losses;          // those behind the reported ones only count in the total
+    size_t reported_losses = 0;
     std::vector<MetricTerm> metrics;
+    std::vector<double> penalties;  // of the blocks of parameters, in a fixed order
+    std::vector<double> squares;    // sums of squares of the blocks of gradients
+    std::vector<float> scales;      // by parameter: what clipping leaves of its gradient
+    bool clips_norm() const { return updates_parameters && optimizer->clips_norm(); }
     Arena memory;
     int64_t slot_floats = 0;     // local tensors of a slice
     int64_t scratch_floats = 0;  // behind them in the slot
@@ -175,9 +195,13 @@ class Plan {
     void add_totals(Run& run, int64_t number) noexcept;
     void bind(const Run& run, const Step& step, Cursor at, Args& args) const noexcept;
     float* resolve(const Run& run, int place, Cursor at, int64_t first_image) const noexcept;
-    void update(const Run& run, int parameter, Range range, const float* gradient,
-                int64_t number) noexcept;
+    void update(const Run& run, size_t parameter, Range range, float* gradient,
+                Adjustment adjustment, int64_t number) noexcept;
+    void penalize(const Item& item) noexcept;
+    void find_scales() noexcept;
+    Adjustment penalty_of(size_t parameter) const;
     int threads_to_use() const;
+    bool failed() const noexcept;
 
     std::vector<Arena> slots_;  // one per thread
     std::vector<std::array<double, 2>> totals_;
@@ -198,6 +222,7 @@ struct MetricRequest {
 struct PlanRequest {
     std::vector<int> outputs;
     std::vector<LossRequest> losses;
+    std::vector<int> penalties;  // like losses that are averaged over the batch, not reported
     std::vector<MetricRequest> metrics;
     std::shared_ptr<const Optimizer> optimizer;
     std::string conv_algorithm = "auto";

@@ -14,6 +14,7 @@ Planner::Planner(Graph& graph, const PlanRequest& request)
 std::unique_ptr<Plan> Planner::build() {
     std::vector<int> wanted = request_.outputs;
     for (const LossRequest& loss : request_.losses) wanted.push_back(loss.tensor);
+    wanted.insert(wanted.end(), request_.penalties.begin(), request_.penalties.end());
     for (const MetricRequest& metric : request_.metrics) wanted.push_back(metric.tensor);
     fuse(graph_, wanted);
 
@@ -241,43 +242,47 @@ int feed_number(const Graph& graph, int tensor) {
 }  // namespace
 
 void Planner::place_losses() {
+    for (const LossRequest& loss : request_.losses) place_loss(loss);
+    plan_->reported_losses = plan_->losses.size();
+    for (int penalty : request_.penalties) place_loss({penalty, -1, "sum_over_batch_size", 1.0});
+}
+
+void Planner::place_loss(const LossRequest& loss) {
     const auto batch = static_cast<double>(graph_.batch());
-    for (const LossRequest& loss : request_.losses) {
-        if (spec(loss.tensor).parameter) {
-            place_penalty(loss);
-            continue;
-        }
-        check(graph_.shape(loss.tensor) == Shape{graph_.batch()}, "graph",
-              "expected a loss of shape (", graph_.batch(), ",), got ", graph_.shape(loss.tensor));
-        double terms = 1;
-        for (const Placed& placed : placed_) {
-            if (placed.output == loss.tensor) terms = static_cast<double>(placed.op->terms());
-        }
-        const bool by_weight = loss.reduction == "mean_with_sample_weight";
-        const bool sum = loss.reduction == "sum";
-        check(sum || by_weight || loss.reduction == "sum_over_batch_size", "graph",
-              "expected the reduction sum_over_batch_size, sum or mean_with_sample_weight, got ",
-              loss.reduction);
-        const double factor = loss.weight * (sum ? terms : by_weight ? 1.0 : 1.0 / batch);
-        Step step;
-        step.op = own(make_loss_scale(static_cast<float>(factor), by_weight, graph_.batch()));
-        step.name = "loss_scale";
-        step.info = {Phase::kForward, true, 1, 0, 0};
-        const int weights = feed_number(graph_, loss.weight_input);
-        if (weights >= 0) {
-            Place feed;
-            feed.space = Space::kFeed;
-            feed.index = weights;
-            step.in[0] = new_place(feed);
-        }
-        step.out = image_place(1);
-        main_.push_back(step);
-        LossTerm term{value(loss.tensor).place, step.out, loss.weight};
-        place(term.value).keep = place(term.scale).keep = true;
-        plan_->losses.push_back(term);
-        if (value(loss.tensor).wants_gradient) {
-            value(loss.tensor).contributions.push_back(step.out);
-        }
+    if (spec(loss.tensor).parameter) {
+        place_penalty(loss);
+        return;
+    }
+    check(graph_.shape(loss.tensor) == Shape{graph_.batch()}, "graph", "expected a loss of shape (",
+          graph_.batch(), ",), got ", graph_.shape(loss.tensor));
+    double terms = 1;
+    for (const Placed& placed : placed_) {
+        if (placed.output == loss.tensor) terms = static_cast<double>(placed.op->terms());
+    }
+    const bool by_weight = loss.reduction == "mean_with_sample_weight";
+    const bool sum = loss.reduction == "sum";
+    check(sum || by_weight || loss.reduction == "sum_over_batch_size", "graph",
+          "expected the reduction sum_over_batch_size, sum or mean_with_sample_weight, got ",
+          loss.reduction);
+    const double factor = loss.weight * (sum ? terms : by_weight ? 1.0 : 1.0 / batch);
+    Step step;
+    step.op = own(make_loss_scale(static_cast<float>(factor), by_weight, graph_.batch()));
+    step.name = "loss_scale";
+    step.info = {Phase::kForward, true, 1, 0, 0};
+    const int weights = feed_number(graph_, loss.weight_input);
+    if (weights >= 0) {
+        Place feed;
+        feed.space = Space::kFeed;
+        feed.index = weights;
+        step.in[0] = new_place(feed);
+    }
+    step.out = image_place(1);
+    main_.push_back(step);
+    LossTerm term{value(loss.tensor).place, step.out, loss.weight};
+    place(term.value).keep = place(term.scale).keep = true;
+    plan_->losses.push_back(term);
+    if (value(loss.tensor).wants_gradient) {
+        value(loss.tensor).contributions.push_back(step.out);
     }
 }
 
@@ -333,6 +338,7 @@ int Planner::new_target() {
 }
 
 Op* Planner::own(std::unique_ptr<Op> op) {
+    if (op->host_function() != nullptr) plan_->host_functions.push_back(op->host_function());
     plan_->ops.push_back(std::move(op));
     return plan_->ops.back().get();
 }
@@ -341,6 +347,7 @@ std::unique_ptr<Plan> make_plan(Graph& graph, const PlanRequest& request) {
     check(!graph.compiled, "graph", "this graph is compiled already");
     for (int tensor : request.outputs) graph.spec(tensor);
     for (const LossRequest& loss : request.losses) graph.spec(loss.tensor);
+    for (int penalty : request.penalties) graph.spec(penalty);
     for (const MetricRequest& metric : request.metrics) graph.spec(metric.tensor);
     if (request.optimizer != nullptr) {
         for (const Parameter& parameter : graph.parameters) {

@@ -55,6 +55,7 @@ class Planner {
     Step bound_step(const Placed& placed, size_t stage) const;
     void place_outputs();
     void place_losses();
+    void place_loss(const LossRequest& loss);
     void place_penalty(const LossRequest& loss);
     void place_metrics();
 
@@ -73,7 +74,9 @@ class Planner {
     void cut_late(int begin);
     void add_segment(std::vector<Item> items);
     void number_sources(size_t target);
-    void add_sums(size_t target, std::vector<Item>& items) const;
+    void add_sums(size_t target, std::vector<Item>& items);
+    void cut_clipped();
+    void cut_rules();
     int64_t terms_of(int place) const;
     int64_t batch_images() const;
 

@@ -130,6 +130,8 @@ void Planner::cut_final() {
         if (segment.items.empty()) plan_->segments.pop_back();
     }
     cut_late(late_begin);
+    cut_clipped();
+    cut_rules();
 }
 
 /// The way back through what was computed from parameters, and then those parameters themselves.
@@ -154,15 +156,78 @@ void Planner::cut_late(int begin) {
     if (!sums.empty()) add_segment(std::move(sums));
 }
 
-void Planner::add_sums(size_t target, std::vector<Item>& items) const {
-    const int64_t size = plan_->sources[target].size;
+namespace {
+
+/// One item for every block of a parameter or gradient.
+std::vector<Item> blocks_of(Item::Kind kind, size_t target, int64_t size) {
+    std::vector<Item> items;
     for (int64_t begin = 0; begin < size; begin += kReduceBlock) {
         Item item;
-        item.kind = Item::Kind::kReduce;
+        item.kind = kind;
         item.target = target;
         item.range = {begin, std::min(kReduceBlock, size - begin)};
         items.push_back(item);
     }
+    return items;
+}
+
+}  // namespace
+
+void Planner::add_sums(size_t target, std::vector<Item>& items) {
+    GradientSources& sources = plan_->sources[target];
+    sources.squares_begin = plan_->squares.size();
+    for (Item& item : blocks_of(Item::Kind::kReduce, target, sources.size)) {
+        if (plan_->clips_norm() && target < plan_->parameters.size()) {
+            item.task = static_cast<int64_t>(plan_->squares.size());
+            plan_->squares.push_back(0);
+        }
+        items.push_back(item);
+    }
+    sources.squares_end = plan_->squares.size();
+}
+
+/// Updates that wait until the norms of all gradients are known.
+void Planner::cut_clipped() {
+    if (!plan_->clips_norm()) return;
+    plan_->scales.resize(plan_->parameters.size());
+    Item norms;
+    norms.kind = Item::Kind::kNorms;
+    add_segment({norms});
+    std::vector<Item> updates;
+    for (size_t i = 0; i < plan_->parameters.size(); ++i) {
+        if (plan_->sources[i].count == 0) continue;
+        const auto blocks = blocks_of(Item::Kind::kUpdate, i, plan_->sources[i].size);
+        updates.insert(updates.end(), blocks.begin(), blocks.end());
+    }
+    add_segment(std::move(updates));
+}
+
+/// Constraints come last. Penalties are of the weights that a step begins with: they belong to the
+/// first segment, which updates nothing.
+void Planner::cut_rules() {
+    std::vector<Item> constraints;
+    for (size_t i = 0; i < plan_->parameters.size(); ++i) {
+        const Parameter& parameter = plan_->parameters[i];
+        const ParameterRules& rules = parameter.rules;
+        if (rules.l1 != 0 || rules.l2 != 0) {
+            const int64_t size = parameter.buffer->shape().elements();
+            for (Item& item : blocks_of(Item::Kind::kPenalty, i, size)) {
+                item.task = static_cast<int64_t>(plan_->penalties.size());
+                plan_->penalties.push_back(0);
+                plan_->segments.front().items.push_back(item);
+            }
+        }
+        const bool moves = plan_->updates_parameters && !gradient_places_[i].empty();
+        if (rules.constraint == nullptr || !moves) continue;
+        for (int64_t task = 0; task < rules.constraint->tasks(); ++task) {
+            Item item;
+            item.kind = Item::Kind::kConstrain;
+            item.target = i;
+            item.task = task;
+            constraints.push_back(item);
+        }
+    }
+    if (!constraints.empty()) add_segment(std::move(constraints));
 }
 
 void Planner::add_segment(std::vector<Item> items) {
@@ -191,7 +256,7 @@ int64_t Planner::terms_of(int id) const {
 void Planner::number_sources(size_t target) {
     const auto& terms = gradient_places_[target];
     const bool at_once = terms.size() == 1 && plan_->updates_parameters && !is_late_[target] &&
-                         target < plan_->parameters.size();
+                         target < plan_->parameters.size() && !plan_->clips_norm();
     bool owned = false;
     for (Step& step : plan_->steps) {
         for (int& update : step.updates) {

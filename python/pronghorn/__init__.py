@@ -9,6 +9,7 @@ from pronghorn import (
     activations,
     callbacks,
     config,
+    constraints,
     datasets,
     initializers,
     layers,
@@ -18,6 +19,7 @@ from pronghorn import (
     ops,
     optimizers,
     random,
+    regularizers,
     saving,
     utils,
 )
@@ -26,8 +28,9 @@ from pronghorn.layers import Input, Layer
 from pronghorn.layers.symbolic import KerasTensor
 from pronghorn.losses import Loss
 from pronghorn.metrics import Metric
-from pronghorn.models import Model, Sequential
+from pronghorn.models import Model, Sequential, gradients
 from pronghorn.optimizers import Optimizer
+from pronghorn.regularizers import Regularizer
 from pronghorn.variable import Variable
 
 __version__ = "0.1.0"
@@ -41,13 +44,16 @@ __all__ = [
     "Metric",
     "Model",
     "Optimizer",
+    "Regularizer",
     "Sequential",
     "Variable",
     "__version__",
     "activations",
     "callbacks",
     "config",
+    "constraints",
     "datasets",
+    "gradients",
     "initializers",
     "layers",
     "losses",
@@ -56,6 +62,7 @@ __all__ = [
     "ops",
     "optimizers",
     "random",
+    "regularizers",
     "saving",
     "utils",
 ]

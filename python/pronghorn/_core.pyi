@@ -138,9 +138,12 @@ class Graph:
         ] = [],
         optimizer: Optimizer | None = None,
         conv_algorithm: str = "auto",
+        penalties: collections.abc.Sequence[
+            typing.SupportsInt | typing.SupportsIndex
+        ] = [],
     ) -> Plan:
         """
-        Plans memory and work; the graph cannot be added to afterwards.
+        Plans memory and work; the graph cannot be added to afterwards. Penalties are losses that only the total reports.
         """
     def input(
         self,
@@ -156,9 +159,10 @@ class Graph:
         buffer: Buffer,
         trainable: bool = False,
         slots: collections.abc.Sequence[Buffer] = [],
+        rules: dict[str, typing.Any] = {},
     ) -> int:
         """
-        A tensor that lies in a Buffer.
+        A tensor that lies in a Buffer. Rules: l1, l2, decays, constraint ("non_negative" or "norm" with axes, least, most, rate).
         """
     def shape(
         self, tensor: typing.SupportsInt | typing.SupportsIndex

@@ -448,7 +448,7 @@ _FUNCTIONS: dict[str, Activation] = {
     name: globals()[name]
     for name in sorted(("linear", "threshold", *_FUSED, *_UNARY, *_ALONG_AXIS))
 }
-_ALIASES = {"hard_swish": hard_silu, "swish": silu}
+_ALIASES: dict[str, Activation] = {"hard_swish": hard_silu, "swish": silu}
 hard_swish = hard_silu
 swish = silu
 

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pronghorn._native import core as _core
+from pronghorn.constraints import Constraint
 from pronghorn.operators import Operators
+from pronghorn.regularizers import Regularizer
 
 Array = NDArray[np.float32]
 
@@ -26,6 +28,8 @@ class Variable(Operators):
         trainable: Whether training changes it.
         name: Name, without that of the layer.
         path: Name with that of the layer, "conv2d/kernel".
+        regularizer: Its term of the loss, while it trains.
+        constraint: What its values must fulfil after every update.
 
     Example:
         >>> v = Variable(np.ones(2), name="scale")
@@ -42,6 +46,8 @@ class Variable(Operators):
         trainable: bool = True,
         name: str = "variable",
         path: str | None = None,
+        regularizer: Regularizer | None = None,
+        constraint: Constraint | None = None,
     ) -> None:
         if dtype not in (None, "float32"):
             raise ValueError(
@@ -50,6 +56,8 @@ class Variable(Operators):
         self.name = name
         self.path = path or name
         self.trainable = trainable
+        self.regularizer = regularizer
+        self.constraint = constraint
         value = None if callable(initializer) else np.asarray(initializer)
         if shape is None:
             if value is None:

@@ -77,7 +77,9 @@ def transposed_problems(draw, axes):
     return (*size, in_c), (*kernel, out_c, in_c), attributes
 
 
-def check(op, problem, *, outputs, bias=True, batch=None, exact=False, seed=1, **settings):
+def check(
+    op, problem, *, outputs, bias=True, batch=None, exact=False, seed=1, **settings
+):
     """check_op on drawn arrays; batch None for all sizes."""
     x, kernel, attributes = problem
     draw = arrays.integers if exact else arrays.normal

@@ -15,7 +15,7 @@ from pronghorn.testing.running import run_op
 @pytest.mark.parametrize(("rows", "width"), [(1, 1), (5, 3), (1000, 17), (300, 33)])
 @pytest.mark.parametrize("kind", [np.int32, np.float32])
 def test_cases(shape, rows, width, kind):
-    """Some rows come twice, some never. check_op's poison of floats would be refused."""
+    """Some rows come twice, some never. check_op poisons floats, no ids."""
     ids = arrays.labels(1, rows, 33, *shape).astype(kind)
     table = arrays.normal(2, rows, width)
     if kind == np.int32:

@@ -14,9 +14,7 @@ def problems(draw):
     size = draw(convolutions.lists(axes, st.integers(1, 4)))
     strides = draw(convolutions.lists(axes, st.integers(1, 3)))
     extent = [k + draw(st.integers(0, 6)) for k in size]
-    counts = [
-        (n - k) // s + 1 for n, k, s in zip(extent, size, strides, strict=True)
-    ]
+    counts = [(n - k) // s + 1 for n, k, s in zip(extent, size, strides, strict=True)]
     channels, filters = draw(convolutions.extents(7)), draw(convolutions.extents(20))
     positions, window = 1, channels
     for count, k in zip(counts, size, strict=True):

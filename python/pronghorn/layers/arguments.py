@@ -89,6 +89,25 @@ def axis(owner: str, value: Any) -> int:
     return number
 
 
+def axes(owner: str, name: str, value: Any) -> list[int]:
+    """Numbers of axes, given as such or as one."""
+    values = [value] if _index(value) is not None else value
+    is_list = isinstance(values, Sequence) and not isinstance(values, str)
+    numbers = [_index(one) for one in values] if is_list else []
+    found = [one for one in numbers if one is not None]
+    if not found or len(found) < len(numbers):
+        raise ValueError(
+            f"{owner}: expected `{name}` to be an integer or a list of them, "
+            f"got {value!r}"
+        )
+    return found
+
+
+def seed(owner: str, value: Any) -> int | None:
+    """None, or an integer of at least 0."""
+    return None if value is None else whole(owner, "seed", value, 0)
+
+
 def choice(owner: str, name: str, value: Any, choices: Sequence[str]) -> str:
     """One of a few strings, in any case."""
     lower = value.lower() if isinstance(value, str) else value
@@ -103,6 +122,30 @@ def choice(owner: str, name: str, value: Any, choices: Sequence[str]) -> str:
 def padding(owner: str, value: Any) -> str:
     """The padding of a convolution or pooling."""
     return choice(owner, "padding", value, ("valid", "same"))
+
+
+Padding = str | tuple[tuple[int, int], ...]
+
+
+def explicit_padding(
+    owner: str, value: Any, axes: int, words: Sequence[str] = ("valid", "same")
+) -> Padding:
+    """The padding of a convolution: a word, or cells before and after each axis.
+
+    For one axis (before, after); for more a pair for each; an integer in a pair's place
+    stands for both.
+    """
+    if isinstance(value, str):
+        return choice(owner, "padding", value, words)
+    pairs = (value,) * axes if _index(value) is not None else value
+    if axes == 1 and isinstance(pairs, Sequence) and len(pairs) == 2:
+        pairs = (pairs,)
+    if not isinstance(pairs, Sequence) or len(pairs) != axes:
+        raise ValueError(
+            f"{owner}: expected `padding` to be one of {', '.join(words)}, or cells "
+            f"before and after each of {axes} axes, got {value!r}"
+        )
+    return tuple(pair(owner, "padding", one, least=0) for one in pairs)
 
 
 def data_format(owner: str, value: Any) -> str:

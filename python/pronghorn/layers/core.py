@@ -8,12 +8,14 @@ from typing import Any
 
 from pronghorn import activations
 from pronghorn.activations import Activation as ActivationFunction
+from pronghorn.constraints import ConstraintLike
 from pronghorn.initializers import InitializerLike
 from pronghorn.layers import arguments, shapes
 from pronghorn.layers.kernel import KernelLayer
 from pronghorn.layers.layer import Layer
 from pronghorn.layers.lowering import GraphBuilder
 from pronghorn.layers.symbolic import KerasTensor, Node, Shape
+from pronghorn.regularizers import RegularizerLike
 
 _INPUT_DTYPES = ("float32", "uint8")
 
@@ -103,11 +105,11 @@ class Dense(KernelLayer):
         use_bias: Whether a bias is added.
         kernel_initializer: Initial values of the kernel.
         bias_initializer: Initial values of the bias.
-        kernel_regularizer: None; nothing else is supported, as for the rest.
-        bias_regularizer: None.
-        activity_regularizer: None.
-        kernel_constraint: None.
-        bias_constraint: None.
+        kernel_regularizer: Term of the loss that depends on the kernel.
+        bias_regularizer: Likewise of the bias.
+        activity_regularizer: Likewise of the output, per sample.
+        kernel_constraint: What the kernel must fulfil after every update.
+        bias_constraint: Likewise the bias.
 
     Input shape:
         `(batch, ..., inputs)`
@@ -132,11 +134,11 @@ class Dense(KernelLayer):
         use_bias: bool = True,
         kernel_initializer: InitializerLike = "glorot_uniform",
         bias_initializer: InitializerLike = "zeros",
-        kernel_regularizer: None = None,
-        bias_regularizer: None = None,
-        activity_regularizer: None = None,
-        kernel_constraint: None = None,
-        bias_constraint: None = None,
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         if (inputs := kwargs.pop("input_dim", None)) is not None:

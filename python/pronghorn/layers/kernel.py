@@ -6,12 +6,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pronghorn import activations, initializers
+from pronghorn import activations, constraints, initializers, regularizers
 from pronghorn.activations import Activation
+from pronghorn.constraints import ConstraintLike
 from pronghorn.initializers import InitializerLike
-from pronghorn.layers import arguments
 from pronghorn.layers.layer import Layer
 from pronghorn.layers.lowering import GraphBuilder
+from pronghorn.regularizers import RegularizerLike
 from pronghorn.variable import Variable
 
 
@@ -23,10 +24,10 @@ class KernelLayer(Layer):
         use_bias: Whether a bias is added.
         kernel_initializer: Initial values of the kernel.
         bias_initializer: Initial values of the bias.
-        kernel_regularizer: None; nothing else is supported, as for the rest.
-        bias_regularizer: None.
-        kernel_constraint: None.
-        bias_constraint: None.
+        kernel_regularizer: Term of the loss that depends on the kernel.
+        bias_regularizer: Likewise of the bias.
+        kernel_constraint: What the kernel must fulfil after every update.
+        bias_constraint: Likewise the bias.
         **kwargs: See `Layer`.
 
     Attributes:
@@ -43,41 +44,61 @@ class KernelLayer(Layer):
         use_bias: bool,
         kernel_initializer: InitializerLike,
         bias_initializer: InitializerLike,
-        kernel_regularizer: None,
-        bias_regularizer: None,
-        kernel_constraint: None,
-        bias_constraint: None,
+        kernel_regularizer: RegularizerLike,
+        bias_regularizer: RegularizerLike,
+        kernel_constraint: ConstraintLike,
+        bias_constraint: ConstraintLike,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        arguments.unsupported(
-            self.label,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-        )
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = self.bias_regularizer = None
-        self.kernel_constraint = self.bias_constraint = None
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
         self.kernel: Variable | None = None
         self.bias: Variable | None = None
 
-    def add_kernel(self, shape: Sequence[int]) -> None:
-        """Makes the kernel, whose last axis is the outputs, and the bias."""
-        self.kernel = self.add_weight(shape, self.kernel_initializer, name="kernel")
+    def add_kernel(
+        self, shape: Sequence[int], bias: Sequence[int] | None = None
+    ) -> None:
+        """Makes the kernel and the bias, of the kernel's last axis unless given."""
+        self.kernel = self.add_weight(
+            shape,
+            self.kernel_initializer,
+            name="kernel",
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        self.add_bias(shape[-1:] if bias is None else bias)
+
+    def add_bias(self, shape: Sequence[int]) -> None:
+        """Makes the bias, if there is one; the layer is built then."""
         if self.use_bias:
-            self.bias = self.add_weight(shape[-1:], self.bias_initializer, name="bias")
+            self.bias = self.add_weight(
+                shape,
+                self.bias_initializer,
+                name="bias",
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
         self.built = True
 
     def lower_kernel(
-        self, graph: GraphBuilder, op: str, tensors: Sequence[int], **attributes: Any
+        self,
+        graph: GraphBuilder,
+        op: str,
+        tensors: Sequence[int],
+        data_format: str = "channels_last",
+        **attributes: Any,
     ) -> int:
         """Records an op with kernel and bias behind its inputs, and the activation."""
         weights = [w for w in (self.kernel, self.bias) if w is not None]
-        inputs = [*tensors, *(graph.parameter(weight) for weight in weights)]
+        images = [graph.to_channels_last(tensor, data_format) for tensor in tensors]
+        inputs = [*images, *(graph.parameter(weight) for weight in weights)]
         output = graph.add(op, inputs, **attributes)
+        output = graph.from_channels_last(output, data_format)
         return activations.lower(graph, output, self.activation)

@@ -14,12 +14,22 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pronghorn import activations, calls, initializers, registry, tracing
+from pronghorn import (
+    activations,
+    calls,
+    constraints,
+    initializers,
+    registry,
+    regularizers,
+    tracing,
+)
 from pronghorn.calls import Arguments
+from pronghorn.constraints import ConstraintLike
 from pronghorn.layers import shapes as shape_rules
 from pronghorn.layers import tracking
 from pronghorn.layers.lowering import GraphBuilder
 from pronghorn.layers.symbolic import KerasTensor, Node, Shape
+from pronghorn.regularizers import RegularizerLike
 from pronghorn.training import data, plans
 from pronghorn.utils.naming import auto_name
 from pronghorn.variable import Variable
@@ -40,7 +50,7 @@ class Layer:
         input_shape: Shape of the input without the batch, for the first layer of a
             `Sequential`.
         batch_input_shape: The same with the batch in front.
-        activity_regularizer: None; nothing else is supported.
+        activity_regularizer: Term of the loss that depends on the output, per sample.
         autocast: Without effect, there is one dtype.
 
     Example:
@@ -60,7 +70,7 @@ class Layer:
     def __init__(
         self,
         *,
-        activity_regularizer: None = None,
+        activity_regularizer: RegularizerLike = None,
         trainable: bool = True,
         dtype: str | None = None,
         autocast: bool = True,
@@ -80,14 +90,9 @@ class Layer:
             )
         if dtype not in (None, "float32"):
             raise ValueError(f"{kind}: expected dtype float32, got {dtype!r}")
-        if activity_regularizer is not None:
-            raise ValueError(
-                f"{kind}: `activity_regularizer` is not supported, expected None, got "
-                f"{activity_regularizer!r}"
-            )
         self.name = name or auto_name(kind)
         self.autocast = autocast
-        self.activity_regularizer = None
+        self.activity_regularizer = regularizers.get(activity_regularizer)
         self.built = type(self).build is Layer.build  # nothing to build
         self.nodes: list[Node] = []
         self.batch_input_shape: Shape | None = None
@@ -140,12 +145,22 @@ class Layer:
         initializer: initializers.InitializerLike = "glorot_uniform",
         trainable: bool = True,
         name: str = "variable",
+        regularizer: RegularizerLike = None,
+        constraint: ConstraintLike = None,
     ) -> Variable:
         """Makes a weight; call it in `build`."""
         make = initializers.get(initializer)
         path = f"{self.name}/{name}"
         trains = trainable and self._trainable
-        variable = Variable(make, shape, trainable=trains, name=name, path=path)
+        variable = Variable(
+            make,
+            shape,
+            trainable=trains,
+            name=name,
+            path=path,
+            regularizer=regularizers.get(regularizer),
+            constraint=constraints.get(constraint),
+        )
         self._own_weights = [*self._own_weights, variable]
         if not trainable:
             self._frozen = [*self._frozen, id(variable)]
@@ -399,6 +414,15 @@ class Layer:
         return self.non_trainable_weights
 
     @property
+    def losses(self) -> list[np.float32]:
+        """The penalties of the weights that train, as they are now."""
+        return [
+            weight.regularizer(weight.value)
+            for weight in self.trainable_weights
+            if weight.regularizer is not None
+        ]
+
+    @property
     def trainable(self) -> bool:
         """Whether training changes the weights; setting it sets all inner layers."""
         return self._trainable
@@ -450,6 +474,8 @@ class Layer:
         """The arguments that make an equal layer, without its weights."""
         base = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype}
         config = registry.get_config(self)
+        if self.activity_regularizer is not None:
+            config["activity_regularizer"] = self.activity_regularizer
         return base | {key: _plain(value) for key, value in config.items()}
 
     @classmethod
@@ -470,6 +496,10 @@ def _plain(value: Any) -> Any:
     """An argument as a string, number or dict."""
     if isinstance(value, initializers.Initializer):
         return initializers.serialize(value)
+    if isinstance(value, regularizers.Regularizer):
+        return regularizers.serialize(value)
+    if isinstance(value, constraints.Constraint):
+        return constraints.serialize(value)
     if isinstance(value, Callable):  # type: ignore[arg-type]
         return activations.serialize(value)
     return value

@@ -44,6 +44,8 @@ class GraphBuilder:
         training: Whether a backward pass follows, and dropout drops.
         trainable: Identities (`id`) of the variables that get a gradient.
         optimizer: Updates them; None leaves them as they are.
+        penalized: Identities of the variables whose regularizers count in the loss;
+            None means that there is no loss, nor are there penalties of outputs.
     """
 
     def __init__(
@@ -52,11 +54,14 @@ class GraphBuilder:
         training: bool = False,
         trainable: Collection[int] = (),
         optimizer: Optimizer | None = None,
+        penalized: Collection[int] | None = None,
     ) -> None:
         self.core = _core.Graph(batch, training)
         self.training = training
         self._trainable = trainable
         self._optimizer = optimizer
+        self._penalized = penalized
+        self.penalties: list[int] = []  # one value, or one per image
         self._parameters: dict[int, int] = {}
         self._constants: dict[tuple[tuple[int, ...], bytes], int] = {}
         self._label = ""
@@ -73,8 +78,23 @@ class GraphBuilder:
             slots = (
                 self._optimizer.slots(variable) if self._optimizer and trains else ()
             )
-            self._parameters[key] = self.core.parameter(variable.buffer, trains, slots)
+            rules = variable.constraint.rules() if variable.constraint else {}
+            if self._optimizer is not None and not self._optimizer.decays(variable):
+                rules["decays"] = False
+            penalized = self._penalized is not None and key in self._penalized
+            regularizer = variable.regularizer if penalized else None
+            if regularizer is not None:
+                rules |= regularizer.rules()
+            tensor = self.core.parameter(variable.buffer, trains, slots, rules)
+            self._parameters[key] = tensor
+            if regularizer is not None:
+                penalty = regularizer.lower(self, tensor)
+                self.penalties += [] if penalty is None else [penalty]
         return self._parameters[key]
+
+    def variables(self) -> list[int]:
+        """Identities of the variables used so far, in the order of first use."""
+        return list(self._parameters)
 
     def constant(self, value: ArrayLike) -> int:
         """A tensor of fixed numbers, without a batch; the same one for equal values."""
@@ -128,7 +148,13 @@ class GraphBuilder:
                 outputs: int | list[int] = record_call(layer, self, tensors, call)
             else:
                 outputs = layer.lower(self, *tensors)
-        return outputs if isinstance(outputs, list) else [outputs]
+            several = outputs if isinstance(outputs, list) else [outputs]
+            regularizer = layer.activity_regularizer
+            if regularizer is not None and self._penalized is not None:
+                self.penalties += [
+                    regularizer.lower_activity(self, output) for output in several
+                ]
+        return several
 
     @contextlib.contextmanager
     def _labelled(self, label: str) -> Iterator[None]:

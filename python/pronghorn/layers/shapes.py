@@ -91,3 +91,14 @@ def require(
         raise ValueError(
             f"{owner}: expected the input's last axis to be known, got shape {shape}"
         )
+
+
+def channels(owner: str, shape: Shape, data_format: str, axes: int) -> int:
+    """The channels of an image of `axes` axes, the batch among them."""
+    at = -1 if data_format == "channels_last" else 1
+    if len(shape) != axes or shape[at] is None:
+        raise ValueError(
+            f"{owner}: expected an input of {axes} axes with a known number of "
+            f"channels ({data_format}), got shape {shape}"
+        )
+    return shape[at] or 0

@@ -11,16 +11,30 @@ from pronghorn.metrics.accuracy import (
     BinaryAccuracy,
     CategoricalAccuracy,
     SparseCategoricalAccuracy,
+    SparseTopKCategoricalAccuracy,
+    TopKCategoricalAccuracy,
     binary_accuracy,
     categorical_accuracy,
     sparse_categorical_accuracy,
+    sparse_top_k_categorical_accuracy,
+    top_k_categorical_accuracy,
 )
 from pronghorn.metrics.loss_metrics import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
+    CategoricalHinge,
+    CosineSimilarity,
+    Hinge,
+    KLDivergence,
+    LogCoshError,
     MeanAbsoluteError,
+    MeanAbsolutePercentageError,
     MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    Poisson,
+    RootMeanSquaredError,
     SparseCategoricalCrossentropy,
+    SquaredHinge,
 )
 from pronghorn.metrics.metric import LossMetric, Metric
 
@@ -29,15 +43,29 @@ __all__ = [
     "BinaryCrossentropy",
     "CategoricalAccuracy",
     "CategoricalCrossentropy",
+    "CategoricalHinge",
+    "CosineSimilarity",
+    "Hinge",
+    "KLDivergence",
+    "LogCoshError",
     "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
     "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
     "Metric",
+    "Poisson",
+    "RootMeanSquaredError",
     "SparseCategoricalAccuracy",
     "SparseCategoricalCrossentropy",
+    "SparseTopKCategoricalAccuracy",
+    "SquaredHinge",
+    "TopKCategoricalAccuracy",
     "binary_accuracy",
     "categorical_accuracy",
     "get",
     "sparse_categorical_accuracy",
+    "sparse_top_k_categorical_accuracy",
+    "top_k_categorical_accuracy",
 ]
 
 MetricLike = str | dict[str, Any] | Metric | losses.Loss | Callable[..., Any]
@@ -48,34 +76,47 @@ _CLASSES: dict[str, type[Metric]] = registry.table(
         BinaryCrossentropy,
         CategoricalAccuracy,
         CategoricalCrossentropy,
+        CategoricalHinge,
+        CosineSimilarity,
+        Hinge,
+        KLDivergence,
+        LogCoshError,
         MeanAbsoluteError,
+        MeanAbsolutePercentageError,
         MeanSquaredError,
+        MeanSquaredLogarithmicError,
+        Poisson,
+        RootMeanSquaredError,
         SparseCategoricalAccuracy,
         SparseCategoricalCrossentropy,
+        SparseTopKCategoricalAccuracy,
+        SquaredHinge,
+        TopKCategoricalAccuracy,
     ],
     {
         "bce": BinaryCrossentropy,
         "BCE": BinaryCrossentropy,
         "mae": MeanAbsoluteError,
         "MAE": MeanAbsoluteError,
+        "mape": MeanAbsolutePercentageError,
+        "MAPE": MeanAbsolutePercentageError,
         "mse": MeanSquaredError,
         "MSE": MeanSquaredError,
+        "msle": MeanSquaredLogarithmicError,
+        "MSLE": MeanSquaredLogarithmicError,
     },
 )
 _FUNCTIONS: dict[Callable[..., Any], Callable[[], Metric]] = {
     binary_accuracy: BinaryAccuracy,
     categorical_accuracy: CategoricalAccuracy,
     sparse_categorical_accuracy: SparseCategoricalAccuracy,
-    losses.binary_crossentropy: BinaryCrossentropy,
-    losses.categorical_crossentropy: CategoricalCrossentropy,
-    losses.mean_absolute_error: MeanAbsoluteError,
-    losses.mean_squared_error: MeanSquaredError,
-    losses.sparse_categorical_crossentropy: SparseCategoricalCrossentropy,
+    sparse_top_k_categorical_accuracy: SparseTopKCategoricalAccuracy,
+    top_k_categorical_accuracy: TopKCategoricalAccuracy,
 }
 
 
 def get(identifier: MetricLike) -> Metric:
-    """A metric from a name, a configuration, an object, a loss or a function.
+    """A metric from a name, a configuration, an object, a loss or its function.
 
     As in Keras a metric given by a string has that string as its name.
 
@@ -85,8 +126,11 @@ def get(identifier: MetricLike) -> Metric:
     """
     if isinstance(identifier, losses.Loss):
         return LossMetric(identifier, identifier.name)
-    if callable(identifier) and identifier in _FUNCTIONS:
-        return _FUNCTIONS[identifier]()
+    if callable(identifier) and not isinstance(identifier, type | Metric):
+        if identifier in _FUNCTIONS:
+            return _FUNCTIONS[identifier]()
+        loss = losses.get(identifier)
+        return LossMetric(loss, getattr(identifier, "__name__", loss.name))
     metric = registry.make("metric", identifier, _CLASSES)
     if isinstance(identifier, str):
         metric.name = identifier

@@ -101,6 +101,79 @@ class BinaryAccuracy(Metric):
         return {"threshold": self.threshold}
 
 
+class TopKCategoricalAccuracy(Metric):
+    """Share of predictions whose true class is among the k most probable.
+
+    Args:
+        k: How many classes count.
+        name: Name.
+        dtype: None or "float32".
+
+    Input shape:
+        `(batch, ..., classes)` both
+
+    Output shape:
+        A number.
+
+    Example:
+        >>> metric = TopKCategoricalAccuracy(k=2)
+        >>> float(metric([[0, 1, 0], [0, 0, 1]], [[0.5, 0.3, 0.2], [0.5, 0.3, 0.2]]))
+        0.5
+    """
+
+    op = "top_k_categorical_accuracy"
+
+    def __init__(
+        self,
+        k: int = 5,
+        name: str = "top_k_categorical_accuracy",
+        dtype: str | None = None,
+    ) -> None:
+        super().__init__(name, dtype)
+        self.k = int(k)
+
+    def attributes(self) -> dict[str, Any]:
+        """The attributes of the op."""
+        return {"k": self.k}
+
+
+class SparseTopKCategoricalAccuracy(Metric):
+    """Share of predictions whose class number is among the k most probable.
+
+    Args:
+        k: How many classes count.
+        name: Name.
+        dtype: None or "float32".
+
+    Input shape:
+        `y_true` `(batch, ...)` or `(batch, ..., 1)`, `y_pred` `(batch, ..., classes)`
+
+    Output shape:
+        A number.
+
+    Example:
+        >>> metric = SparseTopKCategoricalAccuracy(k=2)
+        >>> float(metric([1, 2], [[0.5, 0.3, 0.2], [0.5, 0.3, 0.2]]))
+        0.5
+    """
+
+    op = "sparse_top_k_categorical_accuracy"
+    target = "labels"
+
+    def __init__(
+        self,
+        k: int = 5,
+        name: str = "sparse_top_k_categorical_accuracy",
+        dtype: str | None = None,
+    ) -> None:
+        super().__init__(name, dtype)
+        self.k = int(k)
+
+    def attributes(self) -> dict[str, Any]:
+        """The attributes of the op."""
+        return {"k": self.k}
+
+
 def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> NDArray[np.float32]:
     """1 where the largest prediction is that of the right class number, else 0."""
     return SparseCategoricalAccuracy().values(y_true, y_pred)
@@ -117,3 +190,17 @@ def binary_accuracy(
     """1 where a prediction is on the right side of the threshold, else 0."""
     truth, prediction = (np.asarray(y)[..., np.newaxis] for y in (y_true, y_pred))
     return BinaryAccuracy(threshold=threshold).values(truth, prediction)
+
+
+def top_k_categorical_accuracy(
+    y_true: Any, y_pred: Any, k: int = 5
+) -> NDArray[np.float32]:
+    """Values of the samples of `TopKCategoricalAccuracy`."""
+    return TopKCategoricalAccuracy(k).values(y_true, y_pred)
+
+
+def sparse_top_k_categorical_accuracy(
+    y_true: Any, y_pred: Any, k: int = 5
+) -> NDArray[np.float32]:
+    """Values of the samples of `SparseTopKCategoricalAccuracy`."""
+    return SparseTopKCategoricalAccuracy(k).values(y_true, y_pred)

@@ -43,6 +43,10 @@ class Metric:
         """The attributes of the op."""
         return {}
 
+    def finish(self, mean: float) -> float:
+        """The result, from the mean of the values."""
+        return mean
+
     def lower(self, graph: GraphBuilder, y_pred: int, y_true: int) -> int:
         """Records the op; returns a tensor of one value per image."""
         return graph.add(self.op, [y_pred, y_true], **self.attributes())
@@ -69,7 +73,7 @@ class Metric:
     def result(self) -> np.float32:
         """The mean of all samples so far, 0 if there are none."""
         mean = self._total / self._count if self._count else 0.0
-        result: np.float32 = np.float32(mean)
+        result: np.float32 = np.float32(self.finish(mean))
         return result
 
     def __call__(
@@ -107,3 +111,11 @@ class LossMetric(Metric):
     def attributes(self) -> dict[str, Any]:
         """The attributes of the op."""
         return self.loss.attributes()
+
+    def lower(self, graph: GraphBuilder, y_pred: int, y_true: int) -> int:
+        """Records the loss; returns a tensor of one value per image."""
+        return self.loss.lower(graph, y_pred, y_true)
+
+    def values(self, y_true: Any, y_pred: Any) -> NDArray[np.float32]:
+        """Values of the samples: the predictions' shape without the last axis."""
+        return self.loss.call(y_true, y_pred)

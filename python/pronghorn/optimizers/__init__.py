@@ -6,15 +6,33 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn import registry
-from pronghorn.optimizers.adam import Adam
+from pronghorn.optimizers import schedules
+from pronghorn.optimizers.adam import Adam, Adamax, AdamW, Nadam
+from pronghorn.optimizers.adaptive import Adadelta, Adagrad, RMSprop
 from pronghorn.optimizers.optimizer import Optimizer
 from pronghorn.optimizers.sgd import SGD
 
-__all__ = ["SGD", "Adam", "Optimizer", "deserialize", "get", "serialize"]
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Nadam",
+    "Optimizer",
+    "RMSprop",
+    "deserialize",
+    "get",
+    "schedules",
+    "serialize",
+]
 
 OptimizerLike = str | dict[str, Any] | Optimizer
 
-_CLASSES: dict[str, type[Optimizer]] = registry.table([Adam, SGD])
+_CLASSES: dict[str, type[Optimizer]] = registry.table(
+    [SGD, Adadelta, Adagrad, Adam, AdamW, Adamax, Nadam, RMSprop]
+)
 
 
 def get(identifier: OptimizerLike) -> Optimizer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pronghorn.optimizers.optimizer import Optimizer, checked_number
+from pronghorn.optimizers.optimizer import LearningRateLike, Optimizer, checked_number
 
 
 class SGD(Optimizer):
@@ -34,7 +34,7 @@ class SGD(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 0.01,
+        learning_rate: LearningRateLike = 0.01,
         momentum: float = 0.0,
         nesterov: bool = False,
         name: str | None = None,

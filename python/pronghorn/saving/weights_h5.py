@@ -208,10 +208,11 @@ def _read_group(
 
 def _optimizer_arrays(optimizer: Any, model: Model) -> list[NDArray[Any]]:
     arrays: list[NDArray[Any]] = [np.asarray(optimizer.iterations, np.int32)]
-    if not callable(optimizer.learning_rate):  # a schedule is not stored
+    if optimizer.schedule is None:  # a schedule is not stored
         arrays.append(np.asarray(optimizer.learning_rate, np.float32))
-    for variable in model.trainable_weights:
-        arrays += optimizer.slot_arrays(variable)
+    slots = [optimizer.slot_arrays(w) for w in model.trainable_weights]
+    for group in optimizer.slot_groups:
+        arrays += [one[i] for one in slots for i in group if i < len(one)]
     return arrays
 
 
@@ -246,7 +247,7 @@ def _read_optimizer(
 def _check_numbers(loaded: list[NDArray[Any]], optimizer: Any) -> None:
     if loaded[0] < 0:
         raise ValueError(f"expected a number of iterations >= 0, got {loaded[0]}")
-    has_rate = not callable(optimizer.learning_rate)
+    has_rate = optimizer.schedule is None
     if has_rate and not (np.isfinite(loaded[1]) and loaded[1] >= 0):
         raise ValueError(f"expected a learning rate >= 0, got {loaded[1]}")
 
@@ -256,7 +257,7 @@ def _set_optimizer(
 ) -> None:
     optimizer.iterations = int(loaded[0])
     first_slot = 1
-    if not callable(optimizer.learning_rate):
+    if optimizer.schedule is None:
         first_slot = 2
         if loaded[1] != current[1]:  # else keep the digits that float32 drops
             optimizer.learning_rate = float(loaded[1])

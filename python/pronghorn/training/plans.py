@@ -116,13 +116,11 @@ def step_plan(
     model: Trainer, samples: Samples, batch: int, training: bool
 ) -> _core.Plan:
     """A plan of training steps or, without `training`, of evaluation."""
-    trainable = tuple(id(w) for w in model.trainable_weights) if training else ()
+    trainable = tuple(id(w) for w in model.trainable_weights)
 
     def make() -> _core.Plan:
         with named(model):
-            return _make_step_plan(
-                model, samples, batch, trainable if training else None
-            )
+            return _make_step_plan(model, samples, batch, trainable, training)
 
     key = (
         "step",
@@ -137,10 +135,15 @@ def step_plan(
 
 
 def _make_step_plan(
-    model: Trainer, samples: Samples, batch: int, trainable: Sequence[int] | None
+    model: Trainer,
+    samples: Samples,
+    batch: int,
+    trainable: Sequence[int],
+    training: bool,
 ) -> _core.Plan:
-    optimizer = None if trainable is None else model.optimizer
-    graph = GraphBuilder(batch, trainable is not None, trainable or (), optimizer)
+    optimizer = model.optimizer if training else None
+    moved = trainable if training else ()
+    graph = GraphBuilder(batch, training, moved, optimizer, penalized=trainable)
     inputs = [graph.input(x.shape[1:], str(x.dtype)) for x in samples.inputs]
     predictions = graph.lower(model, inputs)
     # Feeds are numbered in the order of these calls: that of Samples.feeds.
@@ -168,4 +171,5 @@ def _make_step_plan(
         metrics=plain + weighted,
         optimizer=None if optimizer is None else optimizer.rule(),
         conv_algorithm=conv_algorithm(),
+        penalties=graph.penalties,
     )

@@ -37,7 +37,7 @@ def profile(model: Trainer, samples: Samples, repeats: int) -> list[StageTime]:
     plan = plans.step_plan(model, samples, samples.rows, training=True)
     optimizer = model.compiled_optimizer
     order = np.tile(np.arange(samples.rows), repeats)
-    rates = np.full(repeats, optimizer.learning_rate)
+    rates = optimizer.learning_rates(repeats)
     state = [
         array
         for weight in model.trainable_weights

@@ -132,6 +132,10 @@ class Stepper:
         self._training = training
         self._feeds = samples.feeds
         self._names, self._order = result_names(samples.objectives)
+        self._metrics = [
+            *(metric for o in samples.objectives for metric in o.metrics),
+            *(metric for o in samples.objectives for metric in o.weighted_metrics),
+        ]
         # What is wrong shows here, before anything has changed.
         self._plans = {
             size: plans.step_plan(model, samples, size, training)
@@ -159,7 +163,7 @@ class Stepper:
     def _train(self, plan: _core.Plan, rows: Order, steps: int) -> NDArray[np.float64]:
         optimizer = self._model.compiled_optimizer
         before = optimizer.iterations
-        rates = np.full(steps, optimizer.learning_rate)
+        rates = optimizer.learning_rates(steps)
         # First, because Ctrl-C arrives right behind the call: the weights have changed.
         optimizer.iterations = before + steps
         try:
@@ -175,6 +179,9 @@ class Stepper:
         """
         sums, counts = self._sums[:, 0], self._sums[:, 1]
         means = np.divide(sums, counts, out=np.zeros_like(sums), where=counts != 0)
+        first = len(means) - len(self._metrics)
+        for i, metric in enumerate(self._metrics, first):
+            means[i] = metric.finish(float(means[i]))
         with np.errstate(over="ignore"):  # a diverged loss is inf
             rounded = means.astype(np.float32).tolist()
         values = dict(zip(self._names, rounded, strict=True))

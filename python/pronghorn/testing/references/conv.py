@@ -102,10 +102,7 @@ def transposed_window(
         return 0, full + (max(stride - reach, 0) if more is None else more)
     if padding != "same":
         return int(padding[0]), full - int(padding[0]) - int(padding[1]) + (more or 0)
-    if more is None:
-        total = stride + reach - 2
-    else:
-        total = reach + reach % 2 - 2 + more
+    total = stride + reach - 2 if more is None else reach + reach % 2 - 2 + more
     before = min(total // 2 + total % 2, reach - 1)
     return reach - 1 - before, full + total - 2 * (reach - 1)
 

@@ -35,6 +35,7 @@ def _binary_focal(p: Array, t: Array, attributes: Attributes) -> Array:
 
 
 def pointwise_loss(inputs: Sequence[Array], attributes: Attributes) -> Array:
+    """The op of that name."""
     p, t = inputs
     kind = attributes["kind"]
     error = p - t
@@ -78,6 +79,7 @@ def _categorical_focal(x: Array, t: Array, attributes: Attributes) -> Array:
 
 
 def row_loss(inputs: Sequence[Array], attributes: Attributes) -> Array:
+    """The op of that name."""
     y, t = inputs
     kind = attributes["kind"]
     if kind == "categorical_hinge":
@@ -102,6 +104,7 @@ def row_loss(inputs: Sequence[Array], attributes: Attributes) -> Array:
 
 
 def triplet_loss(inputs: Sequence[Array], attributes: Attributes) -> Array:
+    """The op of that name."""
     anchor, positive, negative = np.split(inputs[0].reshape(len(inputs[0]), -1), 3, 1)
     near = ((anchor - positive) ** 2).sum(axis=1)
     far = ((anchor - negative) ** 2).sum(axis=1)
@@ -109,6 +112,7 @@ def triplet_loss(inputs: Sequence[Array], attributes: Attributes) -> Array:
 
 
 def overlap_loss(inputs: Sequence[Array], attributes: Attributes) -> Array:
+    """The op of that name."""
     p, t = inputs
     axes = tuple(attributes.get("axes", ())) or tuple(range(p.ndim))
     both, truth, predicted = (
@@ -174,6 +178,11 @@ def _row_slopes(
     return np.asarray(slopes * _spread(cotangent, y) / rows)
 
 
+def _ones(inputs: Sequence[Array], attributes: Attributes) -> Array:
+    del attributes
+    return np.ones(len(inputs[0]))
+
+
 def _row_magnitude(inputs: Sequence[Array], attributes: Attributes) -> Array:
     y = np.abs(inputs[0]) + 1 + attributes.get("margin", 1.0)
     return np.abs(row_loss(inputs, attributes)) + _per_image(y.sum(axis=-1))
@@ -181,13 +190,44 @@ def _row_magnitude(inputs: Sequence[Array], attributes: Attributes) -> Array:
 
 def _triplet_magnitude(inputs: Sequence[Array], attributes: Attributes) -> Array:
     margin = attributes.get("margin", 0.2)
-    return 4 * _per_image(inputs[0] ** 2) * inputs[0][0].size + margin
+    return np.asarray(4 * _per_image(inputs[0] ** 2) * inputs[0][0].size + margin)
+
+
+def penalty(inputs: Sequence[Array], attributes: Attributes) -> Array:
+    """The op of that name."""
+    x = inputs[0].reshape(len(inputs[0]), -1)
+    l1, l2 = attributes.get("l1", 0.0), attributes.get("l2", 0.0)
+    return np.asarray(l1 * np.abs(x).sum(axis=1) + l2 * (x**2).sum(axis=1))
+
+
+def orthogonality(inputs: Sequence[Array], attributes: Attributes) -> Array:
+    """The op of that name, of a weight."""
+    rows = inputs[0].T if attributes.get("columns", False) else inputs[0]
+    rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), EPSILON)
+    cosines = np.abs(rows @ rows.T)[np.triu_indices(len(rows), 1)]
+    return np.asarray([attributes.get("factor", 0.01) * cosines.mean()])
+
+
+def top_k_categorical_accuracy(
+    inputs: Sequence[Array], attributes: Attributes
+) -> Array:
+    """The op of that name, and its sparse form."""
+    y, t = inputs
+    labels = t.argmax(axis=-1) if t.ndim == y.ndim else t
+    right = np.take_along_axis(y, labels[..., np.newaxis], axis=-1)
+    return _per_image(((y > right).sum(axis=-1) < attributes.get("k", 5)) * 1.0)
 
 
 REFERENCES = {
-    "overlap_loss": Reference(
-        overlap_loss, loss=True, terms=_terms, magnitude=lambda i, a: np.ones(len(i[0]))
+    "sparse_top_k_categorical_accuracy": Reference(
+        top_k_categorical_accuracy, differentiable=(), terms=_terms
     ),
+    "top_k_categorical_accuracy": Reference(
+        top_k_categorical_accuracy, differentiable=(), terms=_terms
+    ),
+    "orthogonality": Reference(orthogonality),
+    "penalty": Reference(penalty, loss=True, terms=_terms),
+    "overlap_loss": Reference(overlap_loss, loss=True, terms=_terms, magnitude=_ones),
     "pointwise_loss": Reference(
         pointwise_loss,
         loss=True,

@@ -149,7 +149,7 @@ def matmul(inputs: Sequence[Array], attributes: Attributes) -> Array:
         a = a.swapaxes(-1, -2)
     if attributes.get("transpose_b", False):
         b = b.swapaxes(-1, -2)
-    return np.matmul(a, b)
+    return np.asarray(np.matmul(a, b))
 
 
 def _products(inputs: Sequence[Array], attributes: Attributes) -> int:
