@@ -21,7 +21,6 @@ class Convolution(KernelLayer):
 
     rank: ClassVar[int]
     paddings: ClassVar[Sequence[str]] = ("valid", "same")
-
     kernel_channels = (-1,)
 
     def __init__(
