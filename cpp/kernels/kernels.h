@@ -78,6 +78,7 @@ struct WinogradTiles {
 ///   a[p*a_plane + i*a_row + k*a_step], one of a_row and a_step being 1;
 ///   b[p*b_plane + (j / panel width)*b_panel + k*panel width + j % panel width];
 ///   c[p*c_plane + i*c_row + j], columns rounded up to whole vectors.
+/// Plane p of c may lie where planes of a before p lie: points follow each other.
 struct WinogradProduct {
     const float* a;
     int64_t a_plane, a_row, a_step;

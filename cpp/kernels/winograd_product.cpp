@@ -31,6 +31,13 @@ void tile(const WinogradProduct& product, const Part& part, const float* a, cons
     constexpr int kGroups = (kRows + kGroup - 1) / kGroup;
     const int64_t row = kKind == kTurned ? 1 : product.a_row;
     const int64_t step = kKind == kTurned ? product.a_step : 1;
+    if (kKind == kTurned && part.accumulate) {  // sums of all points come from L3
+        for (int m = 0; m < kRows; ++m) {
+            for (int v = 0; v < kVectors; ++v) {
+                __builtin_prefetch(c + m * product.c_row + v * kLanes, 1);
+            }
+        }
+    }
     Vec sums[kRows][kVectors] = {};
     const float* rows[kGroups];
 #pragma GCC unroll 4
@@ -114,13 +121,13 @@ void winograd_product(const WinogradProduct& product) noexcept {
     constexpr int64_t kDepth = 72;
     // Larger planes of b come from L3, at 124 % of the direct peak without fetching ahead and 207 %
     // with (512 x 512 channels); fetching costs 2 to 4 % where they are in L2.
-    constexpr int64_t kLargePlane = 128 * 128 - 1;
+    constexpr int64_t kLargePlane = 128 * 128;
     const Rows rows(product.rows);
     const int64_t parts = ceil_div(product.depth, kDepth);
     const int64_t panels = ceil_div(product.columns, kWinogradPanel);
-    const Kind kind = product.a_row == 1                              ? kTurned
-                      : product.depth * product.columns > kLargePlane ? kFetch
-                                                                      : kPlain;
+    const Kind kind = product.a_row == 1                               ? kTurned
+                      : product.depth * product.columns >= kLargePlane ? kFetch
+                                                                       : kPlain;
     const auto b_at = [&](int64_t p, int64_t d, int64_t j) {
         return product.b + p * product.b_plane + j * product.b_panel +
                product.depth * d / parts * kWinogradPanel;

@@ -51,9 +51,9 @@ struct Pass {
         u_plane = from.channels * round_up(to.channels, kernels.panel) + kPlanePad;
 
         // Both sets of planes in an L2 cache. Fewer tiles would wait for the transformed kernel.
-        constexpr int64_t kBlockFloats = 160 << 10;
-        const int64_t fit = kBlockFloats / (kPoints * (from.row + to.row));
-        blocks = ceil_div(tiles, std::clamp<int64_t>(fit, 42, 84));
+        constexpr int64_t kBlockFloats = 96 << 10;
+        const int64_t fit = kBlockFloats / (kPoints * std::max(from.row, to.row));
+        blocks = ceil_div(tiles, std::clamp<int64_t>(fit, 42, 56));
         // Threads shall have equal shares; where tiles are few, columns are cut too.
         if (blocks >= 4) {
             column_blocks = 1;
@@ -63,12 +63,11 @@ struct Pass {
             column_blocks = std::clamp<int64_t>(4 / blocks, 1, ceil_div(panels, 2));
         }
         const int64_t most = ceil_div(tiles, blocks);
-        from.plane = most * from.row + kPlanePad;
-        to.plane = most * to.row + kPlanePad;
+        from.plane = to.plane = most * std::max(from.row, to.row) + kPlanePad;
     }
 
     int64_t packed() const { return kPoints * u_plane; }
-    int64_t scratch() const { return kPoints * (from.plane + to.plane); }
+    int64_t scratch() const { return (kPoints + 1) * from.plane; }
     int64_t tasks() const { return blocks * column_blocks; }
 
     WinogradTiles from, to;
@@ -236,8 +235,9 @@ class ConvWinograd final : public ConvAlgorithm {
         WinogradTiles from = pass.from, to = pass.to;
         from.first = to.first = pass.tiles * block / pass.blocks;
         from.count = to.count = pass.tiles * (block + 1) / pass.blocks - from.first;
-        from.planes = args.scratch;
-        to.planes = args.scratch + kPoints * from.plane;
+        // Each product takes the place of the input plane before the one it reads: half the cache.
+        to.planes = args.scratch;
+        from.planes = args.scratch + to.plane;
         to.channels = columns.count;
         p_.kernels->winograd_input(from, maps.x, maps.gate);
         WinogradProduct product{};

@@ -239,6 +239,8 @@ void Plan::bind(const Run& run, const Step& step, Cursor at, Args& args) const n
         args.in[i] = pointer(step.in[i]);
         args.d_in[i] = pointer(step.d_in[i]);
     }
+    // What a step before had there is none of this one's business: no bias, no gradient of it.
+    for (size_t i = step.inputs; i < kMaxInputs; ++i) args.in[i] = args.d_in[i] = nullptr;
     args.out = pointer(step.out);
     args.d_out = pointer(step.d_out);
     args.saved = pointer(step.saved);

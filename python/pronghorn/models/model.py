@@ -77,7 +77,8 @@ class Model(Trainer):
                 _tensors("inputs", inputs), _tensors("outputs", outputs)
             )
             self.built = True
-            self.trainable = self._trainable
+            if "trainable" in kwargs:  # else layers that are frozen stay so
+                self.trainable = self._trainable
 
     # What the kinds of models differ in.
 

@@ -21,6 +21,8 @@ from pronghorn.testing import arrays
 from pronghorn.testing.reference import Array
 from pronghorn.variable import Variable
 
+Inputs = Array | list[Array]  # of a layer
+
 BATCH = 19  # more than a group of vector lanes, and not a multiple of one
 EPOCHS = 30
 DIRECTIONS = 7
@@ -31,9 +33,10 @@ def check_layer(
     cls: type[Layer],
     kwargs: Mapping[str, Any] | None = None,
     *,
-    input_shape: Sequence[int],
+    input_shape: Sequence[int] | Sequence[Sequence[int]],
     output_shape: Sequence[int] | None = None,
     parameters: int | None = None,
+    below: int | None = None,
     seed: int = 0,
 ) -> None:
     """Checks a layer; raises AssertionError that says what does not hold.
@@ -41,9 +44,11 @@ def check_layer(
     Args:
         cls: The layer's class.
         kwargs: Its arguments.
-        input_shape: Shape of an input, without the batch.
+        input_shape: Shape of an input, without the batch, or a list of shapes for a
+            layer that is called on a list.
         output_shape: The shape that must come out, without the batch.
         parameters: The number of parameters that it must have.
+        below: The inputs are whole numbers from 0 to below this.
         seed: Of weights and data.
 
     Example:
@@ -56,7 +61,7 @@ def check_layer(
     """
     kwargs = dict(kwargs or {})
     what = f"{cls.__name__}({', '.join(f'{k}={v!r}' for k, v in kwargs.items())})"
-    x = arrays.normal(seed, BATCH, *input_shape)
+    x = _draw(input_shape, below, seed)
     layer = cls(**kwargs)
     y = _check_shapes(what, layer, x, output_shape)
     _check_weights(what, layer, parameters, seed)
@@ -67,25 +72,60 @@ def check_layer(
     _require(not np.isnan(y).any(), f"{what}: NaN in the output for finite inputs")
 
 
+def _draw(
+    input_shape: Sequence[int] | Sequence[Sequence[int]], below: int | None, seed: int
+) -> Inputs:
+    if input_shape and not isinstance(input_shape[0], int):
+        shapes = [list(shape) for shape in input_shape if not isinstance(shape, int)]
+        return [_array(shape, below, seed + i) for i, shape in enumerate(shapes)]
+    return _array([n for n in input_shape if isinstance(n, int)], below, seed)
+
+
+def _array(shape: Sequence[int], below: int | None, seed: int) -> Array:
+    if below is None:
+        return arrays.normal(seed, BATCH, *shape)
+    return arrays.labels(seed, below, BATCH, *shape).astype(np.float32)
+
+
+def _each(function: Callable[[Array], Any], x: Inputs) -> Any:
+    """Of an input, or a list of them for a list."""
+    return [function(one) for one in x] if isinstance(x, list) else function(x)
+
+
+def _tensors(x: Inputs) -> Any:
+    return _each(lambda one: Input(one.shape[1:]), x)
+
+
+def _stack(x: Inputs, *stacked: Layer) -> Model:
+    """A model of layers, the first of which takes x."""
+    if not isinstance(x, list):
+        return Sequential([Input(x.shape[1:]), *stacked])
+    inputs = y = _tensors(x)
+    for layer in stacked:
+        y = layer(y)
+    return Model(inputs, y)
+
+
 def _require(condition: bool, message: str) -> None:
     if not condition:
         raise AssertionError(message)
 
 
 def _check_shapes(
-    what: str, layer: Layer, x: Array, output_shape: Sequence[int] | None
+    what: str, layer: Layer, x: Inputs, output_shape: Sequence[int] | None
 ) -> Array:
     """Shapes as computed, symbolic and real; the same bits again."""
-    promised = tuple(layer.compute_output_shape((None, *x.shape[1:])))
+    shape = _each(lambda one: (None, *one.shape[1:]), x)
+    promised = tuple(layer.compute_output_shape(shape))
     _require(promised[0] is None, f"{what}: the batch of {promised} is not open")
-    symbolic = layer(Input(x.shape[1:])).shape
+    symbolic = layer(_tensors(x)).shape
     y = layer(x)
-    for name, shape in (("symbolic", symbolic[1:]), ("real", y.shape[1:])):
+    for name, found in (("symbolic", symbolic[1:]), ("real", y.shape[1:])):
         _require(
-            tuple(shape) == promised[1:],
-            f"{what}: {name} shape {shape}, compute_output_shape says {promised[1:]}",
+            tuple(found) == promised[1:],
+            f"{what}: {name} shape {found}, compute_output_shape says {promised[1:]}",
         )
-    _require(len(y) == len(x), f"{what}: {len(y)} outputs for {len(x)} inputs")
+    _require(len(y) == BATCH, f"{what}: {len(y)} outputs for {BATCH} inputs")
     if output_shape is not None:
         _require(
             promised[1:] == tuple(output_shape),
@@ -93,7 +133,9 @@ def _check_shapes(
         )
     _same(layer(x), y, f"{what}: two calls")
     # Another batch size is another plan, perhaps another layout.
-    close = np.allclose(layer(x[:1]), y[:1], rtol=1e-4, atol=1e-5)
+    close = np.allclose(
+        layer(_each(lambda one: one[:1], x)), y[:1], rtol=1e-4, atol=1e-5
+    )
     _require(close, f"{what}: an image alone and in a batch give different outputs")
     return np.asarray(y)
 
@@ -131,7 +173,7 @@ def _check_weights(what: str, layer: Layer, parameters: int | None, seed: int) -
             _same(got, wanted, f"{what}: weights after a refused set_weights()")
 
 
-def _check_config(what: str, layer: Layer, x: Array) -> None:
+def _check_config(what: str, layer: Layer, x: Inputs) -> None:
     config = layer.get_config()
     copy = type(layer).from_config(json.loads(json.dumps(config)))
     _require(
@@ -139,15 +181,15 @@ def _check_config(what: str, layer: Layer, x: Array) -> None:
         f"{what}: from_config() of {config} made a layer with {copy.get_config()}",
     )
     _require(copy.name == layer.name, f"{what}: the name is lost in the configuration")
-    copy(Input(x.shape[1:]))
+    copy(_tensors(x))
     copy.set_weights(layer.get_weights())
     _same(copy(x), layer(x), f"{what}: the layer made from its configuration")
 
 
 def _check_saving(
-    what: str, cls: type[Layer], kwargs: Mapping[str, Any], x: Array
+    what: str, cls: type[Layer], kwargs: Mapping[str, Any], x: Inputs
 ) -> None:
-    models = [Sequential([Input(x.shape[1:]), cls(**kwargs)]) for _ in range(2)]
+    models = [_stack(x, cls(**kwargs)) for _ in range(2)]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "layer.weights.h5"
         models[0].save_weights(path)
@@ -156,31 +198,38 @@ def _check_saving(
     _same(got, expected, f"{what}: predictions after saving and loading")
 
 
-def _check_gradients(what: str, layer: Layer, x: Array, seed: int) -> None:
-    """Gradients by input and weights against central differences, in inference mode."""
-    image = Input(x.shape[1:])
-    model = Model(image, layer(image))
+def _check_gradients(what: str, layer: Layer, x: Inputs, seed: int) -> None:
+    """Gradients by inputs and weights against central differences, in inference mode."""
+    feeds = x if isinstance(x, list) else [x]
+    images = [Input(feed.shape[1:]) for feed in feeds]
+    model = Model(images, layer(images if isinstance(x, list) else images[0]))
     for place, weight in enumerate(layer.weights):
         weight.assign(weight.value + 0.1 * arrays.normal(seed + place, *weight.shape))
     factors = arrays.normal(seed, *layer(x).shape).astype(np.float64)
 
-    def value(images: Array) -> float:
-        return float(np.sum(factors * np.asarray(layer(images), np.float64)))
+    def value(inputs: Inputs) -> float:
+        return float(np.sum(factors * np.asarray(layer(inputs), np.float64)))
 
     # The factors are an input of the graph: a constant has no batch.
     scaled = Input(factors.shape[1:])
-    checked = Model([image, scaled], model(image) * scaled)
-    feeds = [x, factors]
+    checked = Model([*images, scaled], model(images) * scaled)
     weights = layer.trainable_weights
     try:
-        found = gradients(checked, feeds, [image, *weights])
+        found = gradients(checked, [*feeds, factors], [*images, *weights])
     except ValueError as error:  # an input of class numbers has no gradient
         if "depends on input" not in str(error):
             raise
-        found = [None, *(gradients(checked, feeds, weights) if weights else [])]
-    if found[0] is not None:
-        _close_to_differences(f"{what}: gradient by the input", value, x, found[0])
-    for weight, gradient in zip(weights, found[1:], strict=True):
+        images = []
+        found = gradients(checked, [*feeds, factors], weights) if weights else []
+    for number in range(len(images)):
+
+        def with_input(values: Array, number: int = number) -> float:
+            changed = [*feeds[:number], values, *feeds[number + 1 :]]
+            return value(changed if isinstance(x, list) else values)
+
+        title = f"{what}: gradient by input {number}"
+        _close_to_differences(title, with_input, feeds[number], found[number])
+    for weight, gradient in zip(weights, found[len(images) :], strict=True):
         before = weight.numpy()
 
         def moved(values: Array, weight: Variable = weight) -> float:
@@ -208,10 +257,10 @@ def _close_to_differences(
 
 
 def _check_learning(
-    what: str, cls: type[Layer], kwargs: Mapping[str, Any], x: Array, y: Array
+    what: str, cls: type[Layer], kwargs: Mapping[str, Any], x: Inputs, y: Array
 ) -> None:
     layer = cls(**kwargs)
-    model = Sequential([Input(x.shape[1:]), layer, Flatten(), Dense(2)])
+    model = _stack(x, layer, Flatten(), Dense(2))
     model.compile(Adam(0.01), "mse")
     trained = layer.trainable_weights
     before = [w.numpy() for w in layer.weights]
