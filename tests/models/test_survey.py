@@ -57,7 +57,7 @@ def stacks():
     yield [layers.AveragePooling2D((2, 3)), conv(1, 1), conv(1, 2)]
 
 
-@pytest.mark.parametrize("stack", stacks())
+@pytest.mark.parametrize("stack", list(stacks()))
 def test_field_is_the_support_of_the_gradient(stack):
     for layer in stack:
         if isinstance(layer, layers.Conv2D):

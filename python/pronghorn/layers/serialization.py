@@ -96,13 +96,22 @@ def _operation_names() -> dict[str, Any]:
 
 def _known(cls: type[Layer], arguments: dict[str, Any]) -> dict[str, Any]:
     """Without what Keras has and this class has not, where it is None or False."""
+
+    def known(value: Any) -> Any:
+        if not isinstance(value, dict) or not isinstance(value.get("config"), dict):
+            return value
+        config = {key: v for key, v in value["config"].items() if v is not None}
+        return {**value, "config": config}
+
     names = {
         name
         for base in cls.__mro__
         if "__init__" in base.__dict__
         for name in inspect.signature(base.__dict__["__init__"]).parameters
     }
-    return {key: value for key, value in arguments.items() if key in names or value}
+    return {
+        key: known(value) for key, value in arguments.items() if key in names or value
+    }
 
 
 # Arguments of calls: tensors, arrays, slices and plain values.
@@ -133,7 +142,7 @@ def encode(value: Any, tensor: Any) -> Any:
 
 def decode(value: Any, tensor: Any) -> Any:
     """The arguments that `encode` encoded; `tensor` finds a tensor."""
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [decode(one, tensor) for one in value]
     if not isinstance(value, dict):
         return value
