@@ -1,162 +1,154 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The networks of the benchmarks, once, as data; every engine builds its model from it.
-
-Activations are (height, width, channels), kernels HWIO, weights in Keras's order:
-kernel, bias, layer after layer. To add a network, add a line to `NETWORKS`; to add a
-kind of layer, add a class here and a case to `output_shape`, `weight_shapes`,
-`forward_flops` and to each engine.
-"""
+"""The networks of the benchmarks, once; every engine builds its model from them."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from .description import (
+    Add,
+    BatchNorm,
+    Concat,
+    Conv,
+    Dense,
+    Depthwise,
+    Flatten,
+    GlobalPool,
+    Layer,
+    Network,
+    Pool,
+    Relu,
+    Shape,
+    Up,
+)
 
-Array: TypeAlias = NDArray[np.float32]
-Shape: TypeAlias = tuple[int, ...]
-Activation: TypeAlias = Literal["linear", "relu", "tanh"]
-
-
-@dataclass(frozen=True)
-class Conv:
-    """A convolution with bias and activation."""
-
-    filters: int
-    kernel: tuple[int, int]
-    padding: Literal["valid", "same"] = "valid"
-    stride: tuple[int, int] = (1, 1)
-    activation: Activation = "relu"
-
-
-@dataclass(frozen=True)
-class Pool:
-    """Pooling without padding."""
-
-    kind: Literal["max", "average"]
-    size: tuple[int, int] = (2, 2)
-    stride: tuple[int, int] = (2, 2)
+PLAIN: dict[str, Any] = {"activation": "linear", "bias": False}  # before a BatchNorm
 
 
-@dataclass(frozen=True)
-class Flatten:
-    """All axes but the batch become one, channels fastest."""
+class Builder:
+    """Records layers on the values they take: `y = net(layer, x)`."""
+
+    def __init__(self, name: str, input_shape: Shape) -> None:
+        """A network of no layers; value 0 is its input."""
+        self.name, self.input_shape = name, input_shape
+        self.layers: list[Layer] = []
+        self.wiring: list[tuple[int, ...]] = []
+
+    def __call__(self, layer: Layer, *values: int) -> int:
+        """Adds a layer; returns the number of its output."""
+        self.layers.append(layer)
+        self.wiring.append(values)
+        return len(self.layers)
+
+    def conv_bn(self, x: int, filters: int, kernel: int, stride: int) -> int:
+        """Convolution without bias, batch normalisation, ReLU."""
+        size, steps = (kernel, kernel), (stride, stride)
+        y = self(Conv(filters, size, "same", steps, **PLAIN), x)
+        return self(Relu(), self(BatchNorm(), y))
+
+    def channels(self, value: int) -> int:
+        """The channels of a value."""
+        return self.network().shapes()[value][-1]
+
+    def network(self) -> Network:
+        """What has been recorded."""
+        layers, wiring = tuple(self.layers), tuple(self.wiring)
+        return Network(self.name, self.input_shape, layers, wiring)
 
 
-@dataclass(frozen=True)
-class Dense:
-    """A fully connected layer with bias and activation."""
-
-    units: int
-    activation: Activation = "relu"
-
-
-Layer: TypeAlias = Conv | Pool | Flatten | Dense
-
-
-@dataclass(frozen=True)
-class Network:
-    """A chain of layers; the last one gives the logits."""
-
-    name: str
-    input_shape: Shape
-    layers: tuple[Layer, ...]
-
-    def shapes(self) -> list[Shape]:
-        """The input's shape and the shape behind each layer, without the batch."""
-        shapes = [self.input_shape]
-        for layer in self.layers:
-            shapes.append(output_shape(layer, shapes[-1]))
-        return shapes
-
-    def weights(self, seed: int = 0) -> list[Array]:
-        """Glorot-uniform kernels and small biases, the same for every engine."""
-        rng = np.random.default_rng(seed)
-        weights = []
-        for layer, shape in zip(self.layers, self.shapes(), strict=False):
-            for dims in weight_shapes(layer, shape):
-                receptive = math.prod(dims[:-2])
-                limit = math.sqrt(6 / (receptive * sum(dims[-2:])))
-                scale = limit if len(dims) > 1 else 0.05
-                uniform = rng.random(dims, dtype=np.float32)
-                weights.append((uniform * 2 - 1) * np.float32(scale))
-        return weights
-
-    def data(self, samples: int, seed: int = 1) -> tuple[Array, NDArray[np.int32]]:
-        """Inputs of mean 0 and variance 1, and labels; fewer samples are a prefix."""
-        x_rng, y_rng = (np.random.default_rng([seed, part]) for part in range(2))
-        x = x_rng.random((samples, *self.input_shape), dtype=np.float32)
-        x -= np.float32(0.5)
-        x *= np.float32(math.sqrt(12))
-        classes = self.shapes()[-1][-1]
-        y = (y_rng.random(samples) * classes).astype(np.int32)
-        return x, y
-
-    def step_flops(self) -> int:
-        """Floating-point operations of a training step per image.
-
-        Of the direct algorithm, multiply and add counted as two, padding included:
-        forward, dw, and dx of all layers but the first. Bias, pooling, loss and update
-        are not counted.
-        """
-        costs = [
-            forward_flops(layer, shape)
-            for layer, shape in zip(self.layers, self.shapes(), strict=False)
-        ]
-        first = next(cost for cost in costs if cost)
-        return 3 * sum(costs) - first
+def _block(net: Builder, x: int, filters: int, stride: int) -> int:
+    """Two 3x3 convolutions and a shortcut (He et al., 2016)."""
+    y = net.conv_bn(x, filters, 3, stride)
+    y = net(BatchNorm(), net(Conv(filters, (3, 3), "same", **PLAIN), y))
+    if stride > 1 or net.channels(x) != filters:
+        shortcut = Conv(filters, (1, 1), "same", (stride, stride), **PLAIN)
+        x = net(BatchNorm(), net(shortcut, x))
+    return net(Relu(), net(Add(), y, x))
 
 
-def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    """Cells Keras adds before and after an axis for `padding="same"`."""
-    total = max(0, (math.ceil(size / stride) - 1) * stride + kernel - size)
-    return total // 2, total - total // 2
+def _resnet20() -> Network:
+    net = Builder("resnet20", (32, 32, 3))
+    x = net.conv_bn(0, 16, 3, 1)
+    for filters, stride in ((16, 1), (32, 2), (64, 2)):
+        for block in range(3):
+            x = _block(net, x, filters, stride if block == 0 else 1)
+    net(Dense(10, "linear"), net(GlobalPool(), x))
+    return net.network()
 
 
-def output_shape(layer: Layer, shape: Shape) -> Shape:
-    """The shape behind `layer` for an input of `shape`, without the batch."""
-    match layer:
-        case Conv(padding="same"):
-            sizes = zip(shape, layer.stride, strict=False)
-            return (*(math.ceil(size / step) for size, step in sizes), layer.filters)
-        case Conv():
-            return (*_windows(shape, layer.kernel, layer.stride), layer.filters)
-        case Pool():
-            return (*_windows(shape, layer.size, layer.stride), shape[-1])
-        case Flatten():
-            return (math.prod(shape),)
-        case Dense():
-            return (*shape[:-1], layer.units)
+def _resnet18() -> Network:
+    net = Builder("resnet18", (224, 224, 3))
+    x = net(Pool("max", (3, 3), (2, 2), "same"), net.conv_bn(0, 64, 7, 2))
+    for filters, stride in ((64, 1), (128, 2), (256, 2), (512, 2)):
+        for block in range(2):
+            x = _block(net, x, filters, stride if block == 0 else 1)
+    net(Dense(1000, "linear"), net(GlobalPool(), x))
+    return net.network()
 
 
-def _windows(shape: Shape, size: Shape, stride: Shape) -> Shape:
-    """How many windows fit along each axis."""
-    axes = zip(shape, size, stride, strict=False)
-    return tuple((length - window) // step + 1 for length, window, step in axes)
+def _mobilenet() -> Network:
+    """Howard et al., 2017, width 1."""
+    net = Builder("mobilenet", (224, 224, 3))
+    x = net.conv_bn(0, 32, 3, 2)
+    widths = (64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024)
+    for i, filters in enumerate(widths):
+        stride = 2 if i in (1, 3, 5, 11) else 1
+        x = net(Relu(), net(BatchNorm(), net(Depthwise((stride, stride)), x)))
+        x = net.conv_bn(x, filters, 1, 1)
+    net(Dense(1000, "linear"), net(GlobalPool(), x))
+    return net.network()
 
 
-def weight_shapes(layer: Layer, shape: Shape) -> list[Shape]:
-    """The shapes of kernel and bias, or none."""
-    match layer:
-        case Conv():
-            return [(*layer.kernel, shape[-1], layer.filters), (layer.filters,)]
-        case Dense():
-            return [(shape[-1], layer.units), (layer.units,)]
-        case _:
-            return []
+def _unet() -> Network:
+    """Ronneberger et al., 2015, with padding, from 32 channels on."""
+    net = Builder("unet", (128, 128, 1))
+    x, skips = 0, []
+    for filters in (32, 64, 128, 256):
+        x = net(Conv(filters, (3, 3), "same"), x)
+        x = net(Conv(filters, (3, 3), "same"), x)
+        skips.append(x)
+        x = net(Pool("max"), x)
+    x = net(Conv(512, (3, 3), "same"), x)
+    x = net(Conv(512, (3, 3), "same"), x)
+    for filters in (256, 128, 64, 32):
+        x = net(Concat(), skips.pop(), net(Up(filters), x))
+        x = net(Conv(filters, (3, 3), "same"), x)
+        x = net(Conv(filters, (3, 3), "same"), x)
+    net(Conv(2, (1, 1), activation="linear"), x)
+    return net.network()
 
 
-def forward_flops(layer: Layer, shape: Shape) -> int:
-    """Floating-point operations of the layer's forward pass per image."""
-    match layer:
-        case Conv() | Dense():
-            kernel = weight_shapes(layer, shape)[0]
-            return 2 * math.prod(output_shape(layer, shape)[:-1]) * math.prod(kernel)
-        case _:
-            return 0
+def _vgg(name: str, blocks: tuple[int, ...]) -> Network:
+    """Simonyan and Zisserman, 2015."""
+    layers: list[Layer] = []
+    for filters, convolutions in zip((64, 128, 256, 512, 512), blocks, strict=True):
+        layers += [Conv(filters, (3, 3), "same")] * convolutions
+        layers.append(Pool("max"))
+    layers += [Flatten(), Dense(4096), Dense(4096), Dense(1000, "linear")]
+    return Network(name, (224, 224, 3), tuple(layers))
+
+
+def _alexnet() -> Network:
+    """Krizhevsky et al., 2012, on one machine and without normalisation."""
+    overlapping = Pool("max", (3, 3), (2, 2))
+    return Network(
+        "alexnet",
+        (227, 227, 3),
+        (
+            Conv(96, (11, 11), stride=(4, 4)),
+            overlapping,
+            Conv(256, (5, 5), "same"),
+            overlapping,
+            Conv(384, (3, 3), "same"),
+            Conv(384, (3, 3), "same"),
+            Conv(256, (3, 3), "same"),
+            overlapping,
+            Flatten(),
+            Dense(4096),
+            Dense(4096),
+            Dense(1000, "linear"),
+        ),
+    )
 
 
 NETWORKS = {
@@ -204,6 +196,13 @@ NETWORKS = {
                 Dense(10, "linear"),
             ),
         ),
+        _resnet20(),
+        _alexnet(),
+        _vgg("vgg11", (1, 1, 2, 2, 2)),
+        _vgg("vgg16", (2, 2, 3, 3, 3)),
+        _resnet18(),
+        _mobilenet(),
+        _unet(),
         Network("mlp", (784,), (Dense(512), Dense(512), Dense(10, "linear"))),
         # The odd ones are there for their answers: every size and stride unlike the
         # next, windows that overlap or leave cells out, nothing a multiple of a vector.

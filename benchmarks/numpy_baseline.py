@@ -16,7 +16,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from .networks import (
+from .description import (
     Activation,
     Conv,
     Dense,
@@ -190,6 +190,8 @@ class Model:
 
     def __init__(self, network: Network, weights: list[Any]) -> None:
         """Copies the weights; they set the precision."""
+        if network.wiring:
+            raise ValueError(f"the NumPy baseline runs chains only, not {network.name}")
         queue = [weight.copy() for weight in weights]
         self.steps: list[Step] = []
         for layer in network.layers:
@@ -252,7 +254,9 @@ def _build(layer: Layer, weights: list[Any]) -> list[Step]:
         case Dense():
             dense = FullyConnected(weights.pop(0), weights.pop(0))
             return [dense, Activating(layer.activation)]
-        case Pool():
+        case Pool(padding="valid"):
             return [Pooling(layer)]
         case Flatten():
             return [Flattening()]
+        case _:
+            raise ValueError(f"the NumPy baseline has no {layer}")

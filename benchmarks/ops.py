@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from . import networks, peers
+from .description import BatchNorm, Conv, Dense, Depthwise, Layer, Network, Pool, Up
 from .harness import cpu_name, say, say_table
 from .peers.keras_engine import build_layer
 
@@ -27,22 +28,28 @@ NETWORKS = ["lenet5:1", "lenet5:32", "lenet_caffe:128", "cifar:128", "mlp:128"]
 AHEAD = "ahead"
 
 
-def operation(layer: networks.Layer) -> str | None:
+def operation(layer: Layer) -> str | None:
     """The name of the op behind a layer; None for those that compute nothing."""
     match layer:
-        case networks.Conv():
+        case Conv():
             return "conv2d"
-        case networks.Dense():
+        case Depthwise():
+            return "depthwise_conv2d"
+        case Up():
+            return "conv2d_transpose"
+        case BatchNorm():
+            return "batch_norm"
+        case Dense():
             return "dense"
-        case networks.Pool():
+        case Pool():
             return f"{layer.kind}_pool2d"
         case _:
             return None
 
 
-def build(keras: Any, network: networks.Network, index: int) -> Any:
+def build(keras: Any, network: Network, index: int) -> Any:
     """A model of the layer at `index` alone, or with one ahead of it."""
-    shape = network.shapes()[index]
+    shape = network.shapes()[network.inputs(index)[0]]
     layers = [keras.Input(shape=shape), build_layer(keras, network.layers[index])]
     if any(map(operation, network.layers[:index])):
         pointwise = (
@@ -66,7 +73,8 @@ def rows(keras: Any, name: str, wanted: str) -> Iterator[list[str]]:
         identity = f"{op}/{name}/{index}"
         if op is None or wanted not in identity:
             continue
-        x = rng.standard_normal((batch, *shapes[index]), dtype=np.float32)
+        shape = shapes[network.inputs(index)[0]]
+        x = rng.standard_normal((batch, *shape), dtype=np.float32)
         y = np.zeros((batch, *shapes[index + 1]), np.float32)
         for row in build(keras, network, index).profile(x, y):
             if AHEAD not in row.stage:

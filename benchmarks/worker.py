@@ -10,17 +10,21 @@ are lines of JSON: {"call": method, "arguments": [...]}, then {"result": ...} or
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, cast
 
 from . import harness, peers
 from .networks import parse
 
+WARM_UP_SECONDS = 5
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "JAX_PLATFORMS": "cpu"}
 THREAD_VARIABLES = (
     "PRONGHORN_NUM_THREADS",
@@ -38,21 +42,25 @@ class WorkerError(RuntimeError):
 
 
 class Worker:
-    """The parent's end: an engine's process with the network built."""
+    """The parent's end: an engine's process."""
 
     def __init__(
-        self, python: str, engine: str, network: str, threads: int, steps: int
+        self,
+        python: str,
+        engine: str,
+        threads: int,
+        *arguments: str,
+        module: str = "benchmarks.worker",
     ) -> None:
-        """Starts the process and waits for the model; WorkerError says why not."""
+        """Starts `python -m module engine arguments...`; WorkerError says why not."""
         environment = {**os.environ, **QUIET}
         environment |= dict.fromkeys(THREAD_VARIABLES, str(threads))
         if engine.startswith("keras-"):
             environment["KERAS_BACKEND"] = engine.removeprefix("keras-")
         self.engine = engine
         self.errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
-        arguments = [engine, network, str(threads), str(steps)]
         self.process = subprocess.Popen(
-            [python, "-m", "benchmarks.worker", *arguments],
+            [python, "-m", module, engine, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,
@@ -69,7 +77,7 @@ class Worker:
             self.close()
             raise
 
-    def call(self, method: str, *arguments: float) -> Any:
+    def call(self, method: str, *arguments: float | str) -> Any:
         """The method's result in the engine's process."""
         request = json.dumps({"call": method, "arguments": arguments})
         with contextlib.suppress(BrokenPipeError):  # the missing reply tells as well
@@ -111,9 +119,11 @@ class Served:
         return self.engine.loss()
 
     def warm_up(self, steps: int) -> None:
-        """Trains whole epochs, at least one, of at least `steps` steps in all."""
-        for _ in range(max(1, -(-steps // self.steps))):
-            self.engine.train(self.steps)
+        """Trains an epoch, and more until `steps` steps or some seconds are over."""
+        begin = time.perf_counter()
+        for epoch in range(max(1, -(-steps // self.steps))):
+            if epoch == 0 or time.perf_counter() - begin < WARM_UP_SECONDS:
+                self.engine.train(self.steps)
 
     def sample(self, seconds: float, least: int) -> list[float]:
         """Milliseconds per step of each epoch trained in these seconds."""
@@ -124,13 +134,9 @@ class Served:
         """Of this process."""
         return harness.peak_memory_mb()
 
-    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The reply to a request; an exception is a reply too."""
-        owner = self if hasattr(self, request["call"]) else self.engine
-        try:
-            return {"result": getattr(owner, request["call"])(*request["arguments"])}
-        except Exception as error:
-            return describe(error)
+    def __getattr__(self, method: str) -> Any:
+        """What only some engines can tell."""
+        return getattr(self.engine, method)
 
 
 def describe(error: Exception) -> dict[str, str]:
@@ -139,19 +145,50 @@ def describe(error: Exception) -> dict[str, str]:
     return {"error": f"{type(error).__name__}: {lines[0]}"}
 
 
-def main(engine: str, network: str, threads: int, steps: int) -> None:
-    """Build the model, then answer requests until the parent closes the pipe."""
+def serve(make: Callable[[], tuple[Any, str]]) -> None:
+    """Makes an object and calls its methods until the parent closes the pipe.
+
+    Args:
+        make: Gives the object, and what is replied first: the engine's version.
+    """
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    try:
-        problem = peers.Problem.create(*parse(network), threads, steps)
-        served = Served(peers.create(engine, problem), steps)
-    except Exception as error:
-        replies.write(json.dumps(describe(error)) + "\n")
+
+    def reply(compute: Callable[[], Any]) -> bool:
+        try:
+            answer = {"result": compute()}
+        except Exception as error:
+            answer = describe(error)
+        replies.write(json.dumps(answer) + "\n")
+        return "result" in answer
+
+    served: list[Any] = []
+
+    def begin() -> str:
+        one, version = make()
+        served.append(one)
+        return version
+
+    if not reply(begin):
         return
-    replies.write(json.dumps({"result": served.engine.version}) + "\n")
     for line in sys.stdin:
-        replies.write(json.dumps(served.answer(json.loads(line))) + "\n")
+        request = json.loads(line)
+        reply(functools.partial(_call, served[0], request))
+
+
+def _call(served: Any, request: dict[str, Any]) -> Any:
+    return getattr(served, request["call"])(*request["arguments"])
+
+
+def main(engine: str, network: str, threads: int, steps: int) -> None:
+    """Builds the model, then answers."""
+
+    def make() -> tuple[Served, str]:
+        problem = peers.Problem.create(*parse(network), threads, steps)
+        made = peers.create(engine, problem)
+        return Served(made, steps), made.version
+
+    serve(make)
 
 
 if __name__ == "__main__":

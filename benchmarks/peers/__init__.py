@@ -14,7 +14,7 @@ from typing import Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ..networks import Array, Network
+from ..description import Array, Network
 
 OURS = "pronghorn"
 CLASSES = {

@@ -3,6 +3,8 @@
 // is released while a plan runs, and only here.
 #include <pybind11/stl.h>
 
+#include <cmath>
+
 #include "bindings/bindings.h"
 #include "bindings/numpy_view.h"
 #include "plan/plan.h"
@@ -12,6 +14,27 @@ namespace py = pybind11;
 namespace pronghorn {
 
 namespace {
+
+/// The numbers of the rows in use, where they are looked up, are whole and below the limit.
+void check_ids(const Feed& feed, const void* data, const Plan::Call& call, int64_t images) {
+    const int64_t size = feed.shape.elements();
+    for (int64_t i = 0; feed.below > 0 && i < images; ++i) {
+        for (int64_t k = 0; k < size; ++k) {
+            const int64_t at = call.order[i] * size + k;
+            double id = 0;
+            if (feed.dtype == DType::kInt32) {
+                id = static_cast<const int32_t*>(data)[at];
+            } else if (feed.dtype == DType::kUint8) {
+                id = static_cast<const uint8_t*>(data)[at];
+            } else {
+                id = static_cast<const float*>(data)[at];
+            }
+            check(id >= 0 && id < static_cast<double>(feed.below) && id == std::floor(id), "run",
+                  "expected whole numbers from 0 to ", feed.below - 1, " to look up, got ", id,
+                  " in row ", call.order[i]);
+        }
+    }
+}
 
 Plan::Call checked_call(const Plan& plan, const std::vector<py::array>& feeds,
                         const py::array& order, std::vector<py::array>& outputs,
@@ -36,6 +59,7 @@ Plan::Call checked_call(const Plan& plan, const std::vector<py::array>& feeds,
         check(call.order[i] >= 0 && call.order[i] < rows, "run", "expected row numbers below ",
               rows, ", got ", call.order[i]);
     }
+    for (size_t i = 0; i < feeds.size(); ++i) check_ids(plan.feeds[i], call.feeds[i], call, images);
     call.steps = images / plan.batch;
     check(outputs.size() == plan.outputs.size(), "run", "expected ", plan.outputs.size(),
           " output arrays, got ", outputs.size());

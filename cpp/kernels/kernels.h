@@ -58,6 +58,93 @@ struct ConvGradient {
     bool accumulate;  // += where true, = where false
 };
 
+/// Winograd F(4x4, 3x3): `count` tiles, from number `first` on, of a map (images, height, width,
+/// channels) whose pixels are `pixel` floats apart. An image has tiles_h x tiles_w of them,
+/// numbered row by row, image by image; tile (i, j) begins at row 4i - top, column 4j - left, and
+/// what lies outside the map is zero. Their transforms lie in 36 planes: channel c of point p and
+/// tile t at
+///   planes[p*plane + (c / panel width)*panel + (t - first)*row + c % panel width]
+/// (panel width: Kernels::panel), channels filled up with zeros to whole vectors.
+struct WinogradTiles {
+    int64_t height, width, pixel, channels;
+    int64_t top, left;
+    int64_t tiles_h, tiles_w;
+    int64_t first, count;
+    float* planes;
+    int64_t plane, row, panel;
+};
+
+/// For each of 36 points c (+)= a b, (rows, columns) = (rows, depth) (depth, columns):
+///   a[p*a_plane + i*a_row + k*a_step], one of a_row and a_step being 1;
+///   b[p*b_plane + (j / panel width)*b_panel + k*panel width + j % panel width];
+///   c[p*c_plane + i*c_row + j], columns rounded up to whole vectors.
+struct WinogradProduct {
+    const float* a;
+    int64_t a_plane, a_row, a_step;
+    const float* b;
+    int64_t b_plane, b_panel;
+    float* c;
+    int64_t c_plane, c_row;
+    int64_t rows, columns, depth;
+    bool accumulate;
+};
+
+/// The kernel w (3, 3, in_c, out_c) at 36 points as the b of a WinogradProduct: depth in_c, columns
+/// out_c and b_panel = in_c * panel width; transposed (dx: turned by 180 degrees) the other way
+/// round. Only the rows [begin, end) of each plane.
+struct WinogradFilter {
+    const float* w;
+    int64_t in_c, out_c;
+    float* u;
+    int64_t plane;
+    int64_t begin, end;
+    bool transposed;
+};
+
+/// Back from the sums at 36 points, s[p*plane + i*row + j], to 3 x 3 taps: dw[tap*dw_tap + i*dw_row
+/// + j].
+struct WinogradFilterGradient {
+    const float* s;
+    int64_t plane, row;
+    int64_t rows, columns;
+    float* dw;
+    int64_t dw_tap, dw_row;
+};
+
+/// The cells of a window along one axis that lie inside the image: where each begins in the source,
+/// and in the weights.
+struct DepthwiseTaps {
+    const int64_t *source, *weight;
+    int64_t count;
+};
+
+/// Neighbouring pixels of a row of a depthwise convolution that see the same taps:
+///   y[p*y_pixel + c] = act(bias[c] + sum_{i < rows.count, j < columns.count}
+///       x[p*x_pixel + rows.source[i] + columns.source[j] + c] *
+///       w[rows.weight[i] + columns.weight[j] + c])
+struct DepthwiseRow {
+    const float* x;
+    int64_t x_pixel;
+    DepthwiseTaps rows, columns;
+    const float *w, *bias;  // bias or null
+    float* y;
+    int64_t y_pixel;
+    int64_t pixels, channels;
+    bool relu;
+};
+
+/// Both gradients in one sweep over the pixels of a row of x that meet the same taps:
+///   dx[p*x_pixel + c] = sum_{i, j} dy(p, i, j, c) * w[rows.weight[i] + columns.weight[j] + c]
+///   dw[rows.weight[i] + columns.weight[j] + c] += sum_p x[p*x_pixel + c] * dy(p, i, j, c)
+///   dy(p, i, j, c) = dy[p*dy_pixel + rows.source[i] + columns.source[j] + c]
+struct DepthwiseRowGradient {
+    const float *x, *dy, *w;
+    float *dx, *dw;  // either may be null
+    int64_t x_pixel, dy_pixel;
+    DepthwiseTaps rows, columns;
+    int64_t pixels, channels;
+};
+
 /// y (top + height + bottom, left + width + right, channels), contiguous: zero but for the middle,
 /// which is x; with a gate (same shape as x, contiguous like it), x where gate > 0, else 0 (the
 /// backward pass of ReLU; a NaN gate gives 0, a NaN x stays). Lanes: channels counts channels *
@@ -98,12 +185,125 @@ struct Pool {
     int64_t pool_h, pool_w, stride_h, stride_w, pad_top, pad_left;
 };
 
+/// A linear map along one axis: y[o, j, i] = offset[j] + sum_t weights[first[j] + t] *
+/// x[o, begin[j] + t, i] for t below first[j + 1] - first[j], which may be none.
+struct AxisMap {
+    int64_t outer, in, out, inner;
+    const int64_t *begin, *first;
+    const float* weights;
+    const float* offset;  // or null
+};
+
+/// Windows along one axis: window j covers cells [begin[j], end[j]), at least one.
+struct AxisWindows {
+    int64_t outer, in, out, inner;
+    const int64_t *begin, *end;
+};
+
+/// A plane of elementwise work with broadcasting: element (r, i), r < rows, i < size, of operand p
+/// lies at p.x[r * p.row + i * p.step]; steps are 0 or 1. y is contiguous. y may be an operand of
+/// the same extent.
+struct Plane {
+    struct Operand {
+        const float* x;
+        int64_t row, step;
+    };
+    int64_t rows, size;
+    Operand in[3];
+    float* y;
+};
+
+/// The comparisons give 1 or 0. kPower has no kernel.
+enum class Binary : int32_t {
+    kAdd,
+    kSubtract,
+    kMultiply,
+    kDivide,
+    kMaximum,
+    kMinimum,
+    kGreater,
+    kGreaterEqual,
+    kLess,
+    kLessEqual,
+    kEqual,
+    kNotEqual,
+    kPower
+};
+
+/// kAny and kAll say 1 or 0 of what is not 0.
+enum class Reduction : int32_t { kSum, kProduct, kMaximum, kMinimum, kAny, kAll };
+
+/// y[r * y_row + i * y_step] = combined(itself, x[r * x_row + i]) for r < rows, i < size, in a
+/// fixed order; y_step is 0 or 1.
+struct ReducePlane {
+    int64_t rows, size;
+    const float* x;
+    int64_t x_row;
+    float* y;
+    int64_t y_row, y_step;
+};
+
 enum class Activation : int32_t { kLinear, kRelu, kTanh, kSigmoid };
 
 /// Keras's ReLU: max_value where x > max_value; x where x > threshold; else slope * (x -
 /// threshold).
 struct ClippedRelu {
     float slope, threshold, max_value;
+};
+
+/// y = f(x), element by element; the functions, and their numbers alpha and beta, are those of
+/// unary_list.inc.
+enum class Unary : int32_t {
+#define PRONGHORN_UNARY(name, Type, reads, finite, numbers, alpha, beta) k##Type,
+#include "kernels/unary_list.inc"
+#undef PRONGHORN_UNARY
+};
+
+struct UnaryFunction {
+    Unary kind;
+    float alpha, beta;
+};
+
+/// A contiguous matrix, and what it is combined with: one value for each row, or for each column.
+struct Grid {
+    int64_t rows, columns;
+    bool by_row;
+};
+
+/// Dropout in general: `dropped` where the number drawn is below `rate`, else x * scale + shift.
+struct Drop {
+    float rate, scale, shift, dropped;
+};
+
+/// Rows of channels, x (rows, channels) contiguous, each channel with numbers of its own:
+///   y = (x - center) * scale + shift, and max(y, 0) with relu.
+/// Backward, d being dy (0 where relu holds y at 0):
+///   dx = d * scale + (x - center) * slope + offset; without slope (null) only the first term.
+struct ChannelNorm {
+    int64_t rows, channels;
+    const float* x;
+    const float *center, *scale, *shift;
+    const float *dy, *slope, *offset;  // backward
+    bool relu;
+};
+
+/// Rows of `size` values, each normalised by itself: n = (x - m) * r, y = n * gamma + beta, where
+///   r = min(limit, 1 / sqrt(sum((x - m)^2) / divisor + epsilon))
+/// and m is the row's mean where `centered`, else 0. gamma and beta (size values) may be null.
+struct RowNorm {
+    int64_t rows, size;
+    bool centered;
+    float divisor, epsilon, limit;
+    const float *gamma, *beta;
+    const float* x;
+};
+
+/// y = x / (bias + alpha * s)^beta, s being the sum of the squares of up to 2 * radius + 1 channels
+/// around x's own, in rows of channels.
+struct LocalResponse {
+    int64_t rows, channels, radius;
+    float bias, alpha, beta;
+    const float* x;
 };
 
 /// One step of SGD: g' = g; with momentum m: v = m*v - lr*g, w += v (nesterov: w += m*v - lr*g);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// exp, log, tanh and sigmoid of vectors, within 2 ulp (tests/cpp/test_kernels_elementwise.cpp
-// measures it): range reduction by powers of two, then polynomials in the form of Cephes
-// (S. Moshier), whose coefficients these are. NaN in gives NaN out; no intermediate overflows.
+// exp, log, tanh, sigmoid and their kin, within 2 ulp, the others within 4 (tests/cpp/
+// test_kernels_elementwise.cpp and test_kernels_unary.cpp measure it): range reduction by powers of
+// two, then polynomials in the form of Cephes (S. Moshier), whose coefficients these are unless a
+// function names others. NaN in gives NaN out; no intermediate overflows.
 #pragma once
 
 #include "kernels/simd.h"
@@ -20,16 +21,33 @@ inline Vec polynomial(Vec x, const float (&coefficients)[kTerms]) {
 constexpr float kLog2Upper = 0.693359375f;
 constexpr float kLog2Lower = -2.12194440e-4f;
 
-/// 0 at -inf, inf above 88.73; exp(0) is exactly 1.
-inline Vec exp(Vec x) {
+/// exp(x) = 2^n * (1 + tail).
+struct ExpParts {
+    Vec n, tail;
+};
+inline ExpParts exp_parts(Vec x) {
     constexpr float kCoefficients[] = {1.9875691500e-4f, 1.3981999507e-3f, 8.3334519073e-3f,
                                        4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f};
     // Beyond these bounds the result is 0 or inf anyway; in this order NaN stays NaN.
     x = min_number(set1(89.0f), max_number(set1(-105.0f), x));
     const Vec n = round_nearest(x * set1(1.44269504088896341f));
     const Vec r = fma(n, set1(-kLog2Lower), fma(n, set1(-kLog2Upper), x));
-    const Vec tail = fma(polynomial(r, kCoefficients), r * r, r);
-    return scale_by_power(tail + set1(1.0f), n);
+    return {n, fma(polynomial(r, kCoefficients), r * r, r)};
+}
+
+/// 0 at -inf, inf above 88.73; exp(0) is exactly 1.
+inline Vec exp(Vec x) {
+    const ExpParts parts = exp_parts(x);
+    return scale_by_power(parts.tail + set1(1.0f), parts.n);
+}
+
+inline Vec expm1(Vec x) {
+    const Vec one = set1(1.0f);
+    const ExpParts parts = exp_parts(x);
+    const Vec large = scale_by_power(parts.tail + one, parts.n);  // the 1 is lost to rounding
+    const Vec power = power_of_two(min_number(set1(30.0f), max_number(set1(-30.0f), parts.n)));
+    const Vec small = fma(power, parts.tail, power - one);
+    return select(less(set1(20.0f), x), large, small);
 }
 
 /// -inf at 0, NaN below.
@@ -57,19 +75,74 @@ inline Vec log(Vec x) {
     return select(equal(x, zero()), set1(-__builtin_inff()), y);
 }
 
-inline Vec tanh(Vec x) {
+/// log(1 + x): the rounding error of the sum is put back.
+inline Vec log1p(Vec x) {
+    const Vec u = set1(1.0f) + x;
+    const Vec y = log(u) + (x - (u - set1(1.0f))) / u;
+    const Mask ordinary = mask_and(less(abs(x), set1(__builtin_inff())), less(zero(), u));
+    return select(ordinary, y, log(u));
+}
+
+/// (tanh(x) - x) / x for |x| below kTanhSmall.
+constexpr float kTanhSmall = 0.625f;
+inline Vec tanh_excess(Vec x) {
     constexpr float kCoefficients[] = {-5.70498872745e-3f, 2.06390887954e-2f, -5.37397155531e-2f,
                                        1.33314422036e-1f, -3.33332819422e-1f};
-    const Vec size = abs(x);
     const Vec square = x * x;
-    const Vec small = fma(polynomial(square, kCoefficients) * square, x, x);
+    return polynomial(square, kCoefficients) * square;
+}
+
+inline Vec tanh(Vec x) {
+    const Vec size = abs(x);
+    const Vec small = fma(tanh_excess(x), x, x);
     const Vec large = set1(1.0f) - set1(2.0f) / (exp(size + size) + set1(1.0f));
-    return select(less(size, set1(0.625f)), small, copy_sign(large, x));
+    return select(less(size, set1(kTanhSmall)), small, copy_sign(large, x));
 }
 
 inline Vec sigmoid(Vec x) {
     const Vec e = exp(zero() - abs(x));  // at most 1
     return select(less(x, zero()), e, set1(1.0f)) / (set1(1.0f) + e);
 }
+
+/// log(1 + exp(x)).
+inline Vec softplus(Vec x) { return relu(x) + log1p(exp(zero() - abs(x))); }
+
+/// Coefficients by N. Juffa ("njuffa", 2016): below 1 ulp.
+inline Vec erf(Vec x) {
+    constexpr float kSmall[] = {-5.96761703e-4f, 4.99119423e-3f,  -2.67681349e-2f,
+                                1.12819925e-1f,  -3.76125336e-1f, 1.28379166e-1f};
+    constexpr float kLarge[] = {-1.72853470e-5f, 3.83197126e-4f,  -3.88396438e-3f, 2.42546219e-2f,
+                                -1.06777877e-1f, -6.34846687e-1f, -1.28717512e-1f};
+    const Vec size = min_number(set1(10.0f), abs(x));
+    const Vec small = fma(polynomial(x * x, kSmall), x, x);
+    const Vec power = fma(polynomial(size, kLarge), size, zero() - size);
+    const Vec large = copy_sign(set1(1.0f) - exp(power), x);
+    return select(less(size, set1(0.927734375f)), small, large);
+}
+
+/// For |x| < 1, after M. Giles, "Approximating the erfinv function" (2010).
+inline Vec erfinv(Vec x) {
+    constexpr float kCentre[] = {2.81022636e-08f,  3.43273939e-07f, -3.5233877e-06f,
+                                 -4.39150654e-06f, 0.00021858087f,  -0.00125372503f,
+                                 -0.00417768164f,  0.246640727f,    1.50140941f};
+    constexpr float kTail[] = {-0.000200214257f, 0.000100950558f, 0.00134934322f,
+                               -0.00367342844f,  0.00573950773f,  -0.0076224613f,
+                               0.00943887047f,   1.00167406f,     2.83297682f};
+    const Vec w = zero() - log((set1(1.0f) - x) * (set1(1.0f) + x));
+    const Vec centre = polynomial(w - set1(2.5f), kCentre);
+    const Vec tail = polynomial(sqrt(w) - set1(3.0f), kTail);
+    return select(less(w, set1(5.0f)), centre, tail) * x;
+}
+
+// Whole numbers: from 2^23 on, every float is one.
+
+inline Vec round_to_even(Vec x) {
+    return select(less(abs(x), set1(0x1p23f)), copy_sign(round_nearest(x), x), x);
+}
+inline Vec floor(Vec x) {
+    const Vec near = round_to_even(x);
+    return copy_sign(near - select(less(x, near), set1(1.0f), zero()), x);
+}
+inline Vec ceil(Vec x) { return zero() - floor(zero() - x); }
 
 }  // namespace pronghorn::PRONGHORN_ISA

@@ -1,22 +1,50 @@
 // SPDX-License-Identifier: Apache-2.0
-// conv2d: Keras's Conv2D. x (batch, in_h, in_w, in_c), kernel (kernel_h, kernel_w, in_c / groups,
-// out_c), bias (out_c,) -> y (batch, out_h, out_w, out_c), a ReLU fused where one follows.
+// conv1d, conv2d, conv3d and depthwise_conv1d, depthwise_conv2d: Keras's layers of these names.
+// x (batch, ..., in_c), kernel (windows ..., in_c / groups, out_c) or, depthwise, (windows ...,
+// in_c, multiplier), bias (out_c,) -> y (batch, ..., out_c), a ReLU fused where one follows.
 //   y[n, h, w, o] = b[o] + sum_{i, j, c} x[n, h*stride + i*dilation - pad, ..., c] k[i, j, c, o]
-// The algorithms are in files of their own; the first of the list that supports the problem wins.
+// A depthwise convolution has a group for each input channel; its kernel lies in memory like that
+// of any other. The algorithms are in files of their own; the first of the list that supports the
+// problem wins.
 #include "ops/conv2d.h"
 
 namespace pronghorn {
 
+std::unique_ptr<ConvAlgorithm> choose_conv(const ConvProblem& problem, const std::string& forced) {
+    struct Entry {
+        const char* name;
+        std::unique_ptr<ConvAlgorithm> (*make)(const ConvProblem&);
+    };
+    const Entry list[] = {{"winograd", make_conv_winograd},
+                          {"depthwise", make_conv_depthwise},
+                          {"lanes", make_conv_lanes},
+                          {"direct", make_conv_direct},
+                          {"im2col", make_conv_im2col}};
+    // Winograd, where it is forced, does not support every problem: the others are as ever.
+    const bool any = forced == "auto" || forced == "winograd";
+    for (const Entry& entry : list) {
+        const bool welcome = entry.make == make_conv_winograd
+                                 ? forced == "auto" && winograd_wins(problem)
+                                 : any || entry.make == make_conv_im2col;
+        if (!welcome && forced != entry.name) continue;
+        if (auto algorithm = entry.make(problem)) return algorithm;
+    }
+    throw ValueError("[conv2d] no algorithm supports this convolution");
+}
+
 namespace {
 
-class Conv2d final : public Op {
+class Convolution final : public Op {
    public:
-    explicit Conv2d(Attributes& attributes)
-        : strides_(attributes.integers("strides", {1, 1}, 2, 1)),
-          dilation_(attributes.integers("dilation", {1, 1}, 2, 1)),
-          padding_(Padding::from(attributes)) {
+    Convolution(Attributes& attributes, int axes, bool depthwise)
+        : name_(attributes.op()),
+          axes_(axes),
+          depthwise_(depthwise),
+          windows_(attributes, static_cast<size_t>(axes)) {
+        if (depthwise_) return;
         problem_.groups = attributes.integer("groups", 1);
-        check(problem_.groups >= 1, "conv2d", "expected at least 1 group, got ", problem_.groups);
+        check(problem_.groups >= 1, name_.c_str(), "expected at least 1 group, got ",
+              problem_.groups);
     }
 
     Takes takes(int input) const override {
@@ -24,29 +52,33 @@ class Conv2d final : public Op {
     }
 
     Tensor infer(const std::vector<Tensor>& inputs) override {
+        const char* name = name_.c_str();
         const Shape& x = inputs[0].shape;
-        check(inputs.size() == 2 || inputs.size() == 3, "conv2d",
+        check(inputs.size() == 2 || inputs.size() == 3, name,
               "expected x, kernel and maybe bias, got ", inputs.size(), " inputs");
-        check(x.rank() == 4, "conv2d", "expected 4-D input (batch, height, width, channels), got ",
-              x);
+        check(x.rank() == axes_ + 2, name, "expected ", axes_ + 2, "-D input (batch, ",
+              axes_ == 1   ? "steps"
+              : axes_ == 2 ? "height, width"
+                           : "depth, height, width",
+              ", channels), got ", x);
+        infer_channels(x[-1], inputs[1].shape);
         const Shape& kernel = inputs[1].shape;
-        check(kernel.rank() == 4 && kernel.elements() > 0, "conv2d",
-              "expected a kernel (height, width, in_channels / groups, out_channels), got ",
-              kernel);
         ConvProblem& p = problem_;
         p.batch = x[0];
-        p.in_c = x[3];
-        p.out_c = kernel[3];
-        check(p.in_c % p.groups == 0 && p.out_c % p.groups == 0, "conv2d", "expected ", p.in_c,
-              " input and ", p.out_c, " output channels to be divisible by ", p.groups, " groups");
-        check(kernel[2] == p.in_c / p.groups, "conv2d", "expected a kernel for ", p.in_c / p.groups,
-              " input channels (", p.in_c, " in ", p.groups, " groups), got ", kernel);
-        p.height = padding_.over(x[1], 0, kernel[0], strides_[0], dilation_[0], "conv2d");
-        p.width = padding_.over(x[2], 1, kernel[1], strides_[1], dilation_[1], "conv2d");
+        Shape y{p.batch};
+        Window* const windows[] = {&p.depth, &p.height, &p.width};
+        for (int axis = 0; axis < axes_; ++axis) {
+            const auto i = static_cast<size_t>(axis);
+            Window& window = *windows[3 - axes_ + axis];
+            window = windows_.padding.over(x[axis + 1], axis, kernel[axis], windows_.strides[i],
+                                           windows_.dilation[i], name);
+            y.push_back(window.out);
+        }
+        y.push_back(p.out_c);
         p.bias = inputs.size() == 3;
-        check(!p.bias || inputs[2].shape == Shape{p.out_c}, "conv2d", "expected a bias of shape (",
+        check(!p.bias || inputs[2].shape == Shape{p.out_c}, name, "expected a bias of shape (",
               p.out_c, ",)");
-        return {Shape{p.batch, p.height.out, p.width.out, p.out_c}};
+        return {y};
     }
 
     bool fuse_activation(Activation activation) override {
@@ -54,13 +86,15 @@ class Conv2d final : public Op {
         return problem_.relu = true;
     }
 
+    bool takes_fold() const override { return !problem_.relu; }
+
     Signature plan(const PlanContext& context) override {
         ConvProblem& p = problem_;
         p.kernels = context.kernels;
         p.wants_dx = context.training && context.wants_gradient[0];
         p.wants_dw = context.training && context.wants_gradient[1];
         p.wants_db = context.training && p.bias && context.wants_gradient[2];
-        algorithm_ = choose(context.conv_algorithm);
+        algorithm_ = choose_conv(p, context.conv_algorithm);
         return algorithm_->plan();
     }
 
@@ -68,32 +102,57 @@ class Conv2d final : public Op {
         algorithm_->run(stage, args, task);
     }
 
-   private:
-    std::unique_ptr<ConvAlgorithm> choose(const std::string& forced) const {
-        struct Entry {
-            const char* name;
-            std::unique_ptr<ConvAlgorithm> (*make)(const ConvProblem&);
-        };
-        const Entry list[] = {
-            {"lanes", make_conv_lanes}, {"direct", make_conv_direct}, {"im2col", make_conv_im2col}};
-        for (const Entry& entry : list) {
-            if (forced != "auto" && forced != entry.name && entry.make != make_conv_im2col)
-                continue;
-            if (auto algorithm = entry.make(problem_)) return algorithm;
-        }
-        throw ValueError("[conv2d] no algorithm supports this convolution");
+    Range owned(int stage, int input, int64_t task) const override {
+        return algorithm_->owned(stage, input, task);
     }
 
-    std::vector<int64_t> strides_, dilation_;
-    Padding padding_;
+   private:
+    void infer_channels(int64_t in_c, const Shape& kernel) {
+        const char* name = name_.c_str();
+        ConvProblem& p = problem_;
+        p.in_c = in_c;
+        check(kernel.rank() == axes_ + 2 && kernel.elements() > 0, name, "expected a kernel of ",
+              axes_ + 2, " dimensions, the last two ",
+              depthwise_ ? "in_channels, multiplier" : "in_channels / groups, out_channels",
+              ", got ", kernel);
+        if (depthwise_) {
+            p.groups = in_c;
+            p.out_c = checked_product(in_c, kernel[-1]);
+            check(kernel[-2] == in_c, name, "expected a kernel for ", in_c,
+                  " input channels, got ", kernel);
+            return;
+        }
+        p.out_c = kernel[-1];
+        check(in_c % p.groups == 0 && p.out_c % p.groups == 0, name, "expected ", in_c,
+              " input and ", p.out_c, " output channels to be divisible by ", p.groups, " groups");
+        check(kernel[-2] == in_c / p.groups, name, "expected a kernel for ", in_c / p.groups,
+              " input channels (", in_c, " in ", p.groups, " groups), got ", kernel);
+    }
+
+    std::string name_;
+    int axes_;
+    bool depthwise_;
+    ConvWindows windows_;
     ConvProblem problem_;
     std::unique_ptr<ConvAlgorithm> algorithm_;
 };
 
 }  // namespace
 
+std::unique_ptr<Op> make_conv1d(Attributes& attributes) {
+    return std::make_unique<Convolution>(attributes, 1, false);
+}
 std::unique_ptr<Op> make_conv2d(Attributes& attributes) {
-    return std::make_unique<Conv2d>(attributes);
+    return std::make_unique<Convolution>(attributes, 2, false);
+}
+std::unique_ptr<Op> make_conv3d(Attributes& attributes) {
+    return std::make_unique<Convolution>(attributes, 3, false);
+}
+std::unique_ptr<Op> make_depthwise_conv1d(Attributes& attributes) {
+    return std::make_unique<Convolution>(attributes, 1, true);
+}
+std::unique_ptr<Op> make_depthwise_conv2d(Attributes& attributes) {
+    return std::make_unique<Convolution>(attributes, 2, true);
 }
 
 }  // namespace pronghorn

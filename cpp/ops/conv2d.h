@@ -9,29 +9,40 @@
 
 namespace pronghorn {
 
-/// x (batch, height.in, width.in, in_c), w (height.kernel, width.kernel, in_c / groups, out_c),
-/// y (batch, height.out, width.out, out_c).
+/// x (batch, depth.in, height.in, width.in, in_c), w (depth.kernel, height.kernel, width.kernel,
+/// in_c / groups, out_c), y (batch, depth.out, height.out, width.out, out_c). Fewer dimensions: the
+/// first windows are of one cell.
 struct ConvProblem {
     int64_t batch = 0, in_c = 0, out_c = 0, groups = 1;
-    Window height, width;
+    Window depth{1, 1}, height{1, 1}, width{1, 1};
     bool bias = false, relu = false;
     bool wants_dx = false, wants_dw = false, wants_db = false;
+    bool all_by_image = false;  // every stage has to be, for an op that runs them itself
     const Kernels* kernels = nullptr;
 
-    int64_t in_size() const { return height.in * width.in * in_c; }
-    int64_t out_size() const { return height.out * width.out * out_c; }
+    int64_t in_size() const { return depth.in * height.in * width.in * in_c; }
+    int64_t out_size() const { return depth.out * height.out * width.out * out_c; }
+    int64_t taps() const { return depth.kernel * height.kernel * width.kernel; }
+    int64_t group_in() const { return in_c / groups; }
+    int64_t group_out() const { return out_c / groups; }
+    int64_t padded_d() const { return depth.before + depth.in + depth.after; }
     int64_t padded_h() const { return height.before + height.in + height.after; }
     int64_t padded_w() const { return width.before + width.in + width.after; }
-    bool pads() const { return height.before + height.after + width.before + width.after > 0; }
+    bool pads() const {
+        return depth.before + depth.after + height.before + height.after + width.before +
+                   width.after >
+               0;
+    }
     /// Padding outweighs the image (a giant dilation with `same`): not to be written down.
     bool pads_much() const {
-        const int64_t cells = checked_product(padded_h(), padded_w());
-        return cells > 4096 + 16 * height.in * width.in;
+        const int64_t cells = checked_product(padded_d(), checked_product(padded_h(), padded_w()));
+        return cells > 4096 + 16 * depth.in * height.in * width.in;
     }
+    bool is_volume() const { return depth.in > 1 || depth.out > 1 || depth.kernel > 1; }
     /// Of one pass, for the whole batch.
     double flops() const {
-        const int64_t terms = height.kernel * width.kernel * (in_c / groups);
-        return 2.0 * static_cast<double>(batch * height.out * width.out) *
+        const int64_t terms = taps() * group_in();
+        return 2.0 * static_cast<double>(batch * depth.out * height.out * width.out) *
                static_cast<double>(terms * out_c);
     }
     bool trains() const { return wants_dx || wants_dw || wants_db; }
@@ -40,17 +51,39 @@ struct ConvProblem {
     }
 };
 
+/// What the attributes of a convolution say of its windows, one entry for each spatial axis.
+struct ConvWindows {
+    std::vector<int64_t> strides, dilation;
+    Padding padding;
+
+    ConvWindows(Attributes& attributes, size_t axes)
+        : strides(attributes.integers("strides", std::vector<int64_t>(axes, 1), axes, 1)),
+          dilation(attributes.integers("dilation", std::vector<int64_t>(axes, 1), axes, 1)),
+          padding(Padding::from(attributes, axes)) {}
+};
+
 /// Inputs of Args: 0 is x, 1 the kernel, 2 the bias.
 class ConvAlgorithm {
    public:
     virtual ~ConvAlgorithm() = default;
     virtual Signature plan() = 0;
     virtual void run(int stage, const Args& args, int64_t task) const noexcept = 0;
+    virtual Range owned(int /*stage*/, int /*input*/, int64_t /*task*/) const noexcept {
+        return {};
+    }
 };
 
+/// The first algorithm that supports the problem, or the forced one where it does.
+std::unique_ptr<ConvAlgorithm> choose_conv(const ConvProblem& problem, const std::string& forced);
+
 // Each gives null where it does not support the problem.
+std::unique_ptr<ConvAlgorithm> make_conv_winograd(const ConvProblem& problem);
+std::unique_ptr<ConvAlgorithm> make_conv_depthwise(const ConvProblem& problem);
 std::unique_ptr<ConvAlgorithm> make_conv_lanes(const ConvProblem& problem);
 std::unique_ptr<ConvAlgorithm> make_conv_direct(const ConvProblem& problem);
 std::unique_ptr<ConvAlgorithm> make_conv_im2col(const ConvProblem& problem);
+
+/// Whether Winograd beats the direct algorithm, where it supports the problem.
+bool winograd_wins(const ConvProblem& problem);
 
 }  // namespace pronghorn

@@ -17,11 +17,12 @@ class ConvIm2col final : public ConvAlgorithm {
    public:
     explicit ConvIm2col(const ConvProblem& problem)
         : p_(problem),
-          group_in_(p_.in_c / p_.groups),
-          group_out_(p_.out_c / p_.groups),
-          depth_(p_.height.kernel * p_.width.kernel * group_in_),
+          group_in_(p_.group_in()),
+          group_out_(p_.group_out()),
+          depth_(p_.taps() * group_in_),
+          rows_(p_.depth.out * p_.height.out),
           block_rows_(std::clamp<int64_t>(kBlockFloats / checked_product(p_.width.out, depth_), 1,
-                                          p_.height.out)) {}
+                                          rows_)) {}
 
     Signature plan() override {
         Signature signature;
@@ -52,7 +53,7 @@ class ConvIm2col final : public ConvAlgorithm {
     void forward(const Args& args, int64_t image) const noexcept {
         const float* x = args.in[0] + image * p_.in_size();
         float* y = args.out + image * p_.out_size();
-        const int64_t pixels = p_.height.out * p_.width.out;
+        const int64_t pixels = rows_ * p_.width.out;
         for (int64_t i = 0; p_.bias && i < pixels; ++i) {
             std::memcpy(y + i * p_.out_c, args.in[2],
                         static_cast<size_t>(p_.out_c) * sizeof(float));
@@ -94,32 +95,40 @@ class ConvIm2col final : public ConvAlgorithm {
             }
         });
         if (args.d_in[2] != nullptr) {
-            p_.kernels->channel_sums(dy, p_.height.out, p_.width.out, p_.out_c,
-                                     p_.width.out * p_.out_c, p_.out_c, args.d_in[2], add);
+            p_.kernels->channel_sums(dy, rows_, p_.width.out, p_.out_c, p_.width.out * p_.out_c,
+                                     p_.out_c, args.d_in[2], add);
         }
     }
 
     template <typename Body>
     void for_blocks(Body body) const {
-        for (int64_t row = 0; row < p_.height.out; row += block_rows_) {
-            const int64_t rows = std::min(block_rows_, p_.height.out - row);
+        for (int64_t row = 0; row < rows_; row += block_rows_) {
+            const int64_t rows = std::min(block_rows_, rows_ - row);
             for (int64_t group = 0; group < p_.groups; ++group) body(row, rows, group);
         }
     }
 
-    /// Visits (patch, offset in x or -1 outside) for every tap of the output rows.
+    /// Visits (patch, offset in x or -1 outside) for every tap of the output rows, which count
+    /// through the depth.
     template <typename Visit>
     void for_taps(int64_t row, int64_t rows, float* patches, Visit visit) const {
-        for (int64_t h = row; h < row + rows; ++h) {
+        const auto cell = [](const Window& window, int64_t at, int64_t tap) {
+            const int64_t in = at * window.stride - window.before + tap * window.dilation;
+            return in < window.in ? in : -1;
+        };
+        for (int64_t r = row; r < row + rows; ++r) {
+            const int64_t d = r / p_.height.out, h = r % p_.height.out;
             for (int64_t w = 0; w < p_.width.out; ++w) {
-                for (int64_t i = 0; i < p_.height.kernel; ++i) {
-                    const int64_t y =
-                        h * p_.height.stride - p_.height.before + i * p_.height.dilation;
-                    for (int64_t j = 0; j < p_.width.kernel; ++j, patches += group_in_) {
-                        const int64_t x =
-                            w * p_.width.stride - p_.width.before + j * p_.width.dilation;
-                        const bool inside = y >= 0 && y < p_.height.in && x >= 0 && x < p_.width.in;
-                        visit(patches, inside ? (y * p_.width.in + x) * p_.in_c : -1);
+                for (int64_t k = 0; k < p_.depth.kernel; ++k) {
+                    const int64_t z = cell(p_.depth, d, k);
+                    for (int64_t i = 0; i < p_.height.kernel; ++i) {
+                        const int64_t y = cell(p_.height, h, i);
+                        for (int64_t j = 0; j < p_.width.kernel; ++j, patches += group_in_) {
+                            const int64_t x = cell(p_.width, w, j);
+                            const bool inside = z >= 0 && y >= 0 && x >= 0;
+                            const int64_t at = (z * p_.height.in + y) * p_.width.in + x;
+                            visit(patches, inside ? at * p_.in_c : -1);
+                        }
                     }
                 }
             }
@@ -144,7 +153,10 @@ class ConvIm2col final : public ConvAlgorithm {
     }
 
     ConvProblem p_;
-    int64_t group_in_, group_out_, depth_, block_rows_;
+    int64_t group_in_, group_out_;
+    int64_t depth_;  // of the product: taps * channels
+    int64_t rows_;   // of the output, through its depth
+    int64_t block_rows_;
 };
 
 }  // namespace

@@ -53,6 +53,8 @@ class Dense final : public Op {
         return relu_ = true;
     }
 
+    bool takes_fold() const override { return !relu_; }
+
     Signature plan(const PlanContext& context) override {
         kernels_ = context.kernels;
         const bool in_lanes = context.layouts[0] == Layout::kLanes;

@@ -54,6 +54,7 @@ struct Stage {
     double flops = 0;         // of the whole stage, for profiles and cost decisions
     bool reads_d_out = true;  // backward and gradient stages
     bool reads_out = true;    // the same, where the signature says backward_reads_output
+    bool writes_d_in = true;  // backward stages: gradients of activations
 };
 
 /// Elements [begin, begin + count) of a parameter, finished by one task.
@@ -79,6 +80,14 @@ struct Signature {
     std::array<bool, kMaxInputs> backward_reads{};  // inputs that backward and gradient stages read
     bool backward_reads_output = false;
     std::array<GradientBy, kMaxInputs> gradient{};
+    std::array<bool, kMaxInputs> passes_gradient{};  // activations whose gradient is d_out itself
+};
+
+/// batch_norm in inference: channel by channel an affine map. Which inputs there are besides
+/// moving_mean and moving_variance.
+struct ChannelAffine {
+    bool gamma, beta;
+    double epsilon;
 };
 
 /// What plan() may look at: everything that is a function of shapes and machine.
@@ -128,11 +137,22 @@ class Op {
     /// The block of parameter input `input` that `task` of `stage` finishes (GradientBy::kOwner).
     virtual Range owned(int /*stage*/, int /*input*/, int64_t /*task*/) const { return {}; }
 
+    /// Where an input is looked up: its numbers are whole, from 0 to below this; 0 for the rest. The
+    /// caller's arrays are checked before a step; anything else must not lead out of bounds.
+    virtual int64_t ids_below(int /*input*/) const { return 0; }
+
+    /// Whether a gradient goes through it at all: not through comparisons or argmax.
+    virtual bool differentiable() const { return true; }
+
     /// For losses: terms averaged per image (Keras's "sum" reduction multiplies by it).
     virtual int64_t terms() const { return 1; }
 
     // What fusion asks. Takes `activation` into this op where it can (conv + bias + ReLU):
     virtual bool fuse_activation(Activation /*activation*/) { return false; }
+    /// Goes into the weights of the op before, where there is one that takes it:
+    virtual std::optional<ChannelAffine> folds_into_kernel() const { return std::nullopt; }
+    /// The kernel's last axes are the output's channels, and nothing comes behind the bias yet.
+    virtual bool takes_fold() const { return false; }
     /// Reads logits instead of probabilities from now on, where it can (cross-entropy, accuracy):
     virtual bool accept_logits() { return false; }
     virtual std::optional<Activation> as_activation() const { return std::nullopt; }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// max_pool2d, average_pool2d, global_average_pool2d: x (batch, in_h, in_w, c) -> (batch, out_h,
-// out_w, c). Cells of padding never count, as in Keras. Any layout: lanes are more channels.
+// max_pool2d, average_pool2d: x (batch, in_h, in_w, c) -> (batch, out_h, out_w, c). Cells of
+// padding never count, as in Keras. Any layout: lanes are more channels.
 #include "ops/op.h"
 #include "ops/window.h"
 
@@ -10,13 +10,9 @@ namespace {
 
 class Pool2d final : public Op {
    public:
-    enum class Kind : uint8_t { kMax, kAverage, kGlobalAverage };
+    enum class Kind : uint8_t { kMax, kAverage };
 
     Pool2d(Kind kind, Attributes& attributes) : name_(attributes.op()), kind_(kind) {
-        if (kind_ == Kind::kGlobalAverage) {
-            keepdims_ = attributes.flag("keepdims", false);
-            return;
-        }
         size_ = attributes.integers("pool_size", {2, 2}, 2, 1);
         strides_ = attributes.integers("strides", size_, 2, 1);
         padding_ = Padding::from(attributes);
@@ -27,10 +23,6 @@ class Pool2d final : public Op {
         const Shape& x = inputs[0].shape;
         check(inputs.size() == 1, name, "expected 1 input, got ", inputs.size());
         check(x.rank() == 4, name, "expected 4-D input (batch, height, width, channels), got ", x);
-        const bool global = kind_ == Kind::kGlobalAverage;
-        if (global) {
-            size_ = strides_ = {x[1], x[2]};
-        }
         const Window h = padding_.over(x[1], 0, size_[0], strides_[0], 1, name);
         const Window w = padding_.over(x[2], 1, size_[1], strides_[1], 1, name);
         check(
@@ -40,7 +32,6 @@ class Pool2d final : public Op {
               "expected a pool of at most 65535 cells, got ", size_[0], " x ", size_[1]);
         pool_ = {x[1],     x[2],        x[3],        h.out,    w.out,   size_[0],
                  size_[1], strides_[0], strides_[1], h.before, w.before};
-        if (global && !keepdims_) return {Shape{x[0], x[3]}};
         return {Shape{x[0], h.out, w.out, x[3]}};
     }
 
@@ -83,7 +74,6 @@ class Pool2d final : public Op {
 
     std::string name_;
     Kind kind_;
-    bool keepdims_ = false;
     std::vector<int64_t> size_, strides_;
     Padding padding_;
     Pool pool_{};
@@ -98,9 +88,6 @@ std::unique_ptr<Op> make_max_pool2d(Attributes& attributes) {
 }
 std::unique_ptr<Op> make_average_pool2d(Attributes& attributes) {
     return std::make_unique<Pool2d>(Pool2d::Kind::kAverage, attributes);
-}
-std::unique_ptr<Op> make_global_average_pool2d(Attributes& attributes) {
-    return std::make_unique<Pool2d>(Pool2d::Kind::kGlobalAverage, attributes);
 }
 
 }  // namespace pronghorn

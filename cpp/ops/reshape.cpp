@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// flatten, reshape: the same numbers under another shape; nothing is copied.
+// flatten, reshape: the same numbers under another shape; nothing is copied. stop_gradient: the
+// same numbers, through which no gradient goes.
 #include "ops/op.h"
 
 namespace pronghorn {
@@ -42,6 +43,29 @@ class Reshape final : public Op {
     std::vector<int64_t> shape_;
 };
 
+class StopGradient final : public Op {
+   public:
+    explicit StopGradient(Attributes& /*attributes*/) {}
+
+    Takes takes(int /*input*/) const override { return Takes::kEither; }
+    bool differentiable() const override { return false; }
+
+    Tensor infer(const std::vector<Tensor>& inputs) override {
+        check(inputs.size() == 1 && inputs[0].dtype == DType::kFloat32, "stop_gradient",
+              "expected one float32 tensor");
+        return inputs[0];
+    }
+
+    Signature plan(const PlanContext& context) override {
+        Signature signature;
+        signature.view = true;
+        signature.in_layout = signature.out_layout = context.layouts[0];
+        return signature;
+    }
+
+    void run(int /*stage*/, const Args& /*args*/, int64_t /*task*/) const noexcept override {}
+};
+
 }  // namespace
 
 std::unique_ptr<Op> make_flatten(Attributes& attributes) {
@@ -49,6 +73,9 @@ std::unique_ptr<Op> make_flatten(Attributes& attributes) {
 }
 std::unique_ptr<Op> make_reshape(Attributes& attributes) {
     return std::make_unique<Reshape>(attributes, false);
+}
+std::unique_ptr<Op> make_stop_gradient(Attributes& attributes) {
+    return std::make_unique<StopGradient>(attributes);
 }
 
 }  // namespace pronghorn

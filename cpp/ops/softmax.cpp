@@ -1,20 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// softmax along one axis: y = exp(x - max x) / sum exp(x - max x).
+// Along one axis: softmax, y = exp(x - max x) / sum exp(x - max x), its logarithm log_softmax, and
+// sparsemax, the nearest point to x whose coordinates are at least 0 and sum to 1.
 #include "ops/op.h"
 
 namespace pronghorn {
 
 namespace {
 
+enum class Kind : uint8_t { kSoftmax, kLogSoftmax, kSparsemax };
+
 class Softmax final : public Op {
    public:
-    explicit Softmax(Attributes& attributes) : axis_(attributes.integer("axis", -1)) {}
+    Softmax(Attributes& attributes, Kind kind)
+        : name_(attributes.op()), kind_(kind), axis_(attributes.integer("axis", -1)) {}
 
     Tensor infer(const std::vector<Tensor>& inputs) override {
         const Shape& x = inputs[0].shape;
         const int64_t rank = x.rank();
         check(rank >= 2 && axis_ >= -rank && axis_ < rank && axis_ != 0 && axis_ != -rank,
-              "softmax", "expected an axis behind the batch of ", x, ", got ", axis_);
+              name_.c_str(), "expected an axis behind the batch of ", x, ", got ", axis_);
         const int axis = static_cast<int>(axis_ < 0 ? axis_ + rank : axis_);
         classes_ = x[axis];
         inner_ = x.elements(axis + 1);
@@ -34,16 +38,16 @@ class Softmax final : public Op {
         return signature;
     }
 
-    bool is_softmax() const override { return inner_ == 1; }
+    bool is_softmax() const override { return kind_ == Kind::kSoftmax && inner_ == 1; }
 
     void run(int stage, const Args& args, int64_t /*task*/) const noexcept override {
         const bool forward = stage == 0;
         const int64_t rows = args.images * image_ / classes_;
         if (inner_ == 1 && forward) {
-            return kernels_->softmax(rows, classes_, args.in[0], args.out);
+            return forward_rows(rows, args.in[0], args.out);
         }
         if (inner_ == 1) {
-            return kernels_->softmax_backward(rows, classes_, args.out, args.d_out, args.d_in[0]);
+            return backward_rows(rows, args.out, args.d_out, args.d_in[0]);
         }
         float *a = args.scratch, *b = a + classes_, *c = b + classes_;
         for (int64_t row = 0; row < rows; ++row) {
@@ -53,9 +57,9 @@ class Softmax final : public Op {
                 if (!forward) b[k] = args.d_out[at + k * inner_];
             }
             if (forward) {
-                kernels_->softmax(1, classes_, a, c);
+                forward_rows(1, a, c);
             } else {
-                kernels_->softmax_backward(1, classes_, a, b, c);
+                backward_rows(1, a, b, c);
             }
             float* into = forward ? args.out : args.d_in[0];
             for (int64_t k = 0; k < classes_; ++k) into[at + k * inner_] = c[k];
@@ -63,6 +67,21 @@ class Softmax final : public Op {
     }
 
    private:
+    void forward_rows(int64_t rows, const float* x, float* y) const noexcept {
+        const auto kernel = kind_ == Kind::kSoftmax      ? kernels_->softmax
+                            : kind_ == Kind::kLogSoftmax ? kernels_->log_softmax
+                                                         : kernels_->sparsemax;
+        kernel(rows, classes_, x, y);
+    }
+    void backward_rows(int64_t rows, const float* y, const float* dy, float* dx) const noexcept {
+        const auto kernel = kind_ == Kind::kSoftmax      ? kernels_->softmax_backward
+                            : kind_ == Kind::kLogSoftmax ? kernels_->log_softmax_backward
+                                                         : kernels_->sparsemax_backward;
+        kernel(rows, classes_, y, dy, dx);
+    }
+
+    std::string name_;
+    Kind kind_;
     int64_t axis_;
     int64_t classes_ = 1, inner_ = 1, image_ = 1;
     const Kernels* kernels_ = nullptr;
@@ -71,7 +90,13 @@ class Softmax final : public Op {
 }  // namespace
 
 std::unique_ptr<Op> make_softmax(Attributes& attributes) {
-    return std::make_unique<Softmax>(attributes);
+    return std::make_unique<Softmax>(attributes, Kind::kSoftmax);
+}
+std::unique_ptr<Op> make_log_softmax(Attributes& attributes) {
+    return std::make_unique<Softmax>(attributes, Kind::kLogSoftmax);
+}
+std::unique_ptr<Op> make_sparsemax(Attributes& attributes) {
+    return std::make_unique<Softmax>(attributes, Kind::kSparsemax);
 }
 
 }  // namespace pronghorn

@@ -18,25 +18,25 @@ struct Window {
     int64_t reach() const { return (kernel - 1) * dilation + 1; }
 };
 
-/// How an op pads: Keras's words, or four numbers.
+/// How an op pads: Keras's words, or two numbers for each axis.
 struct Padding {
     bool same = false;
     std::vector<int64_t> cells;  // top, bottom, left, right; empty for a word
 
-    static Padding from(Attributes& attributes) {
+    static Padding from(Attributes& attributes, size_t axes = 2) {
         Padding padding;
         if (!attributes.is_word("padding")) {
-            padding.cells = attributes.integers("padding", {0, 0, 0, 0}, 4, 0);
+            padding.cells = attributes.integers("padding", {}, 2 * axes, 0);
             return padding;
         }
         const std::string word = attributes.word("padding", "valid");
         check(word == "valid" || word == "same", attributes.op(),
-              "expected padding 'valid', 'same' or four numbers, got '", word, "'");
+              "expected padding 'valid', 'same' or ", 2 * axes, " numbers, got '", word, "'");
         padding.same = word == "same";
         return padding;
     }
 
-    /// The window over `in` cells along axis 0 (height) or 1 (width). TensorFlow's rule for `same`:
+    /// The window over `in` cells along spatial axis 0, 1, ... . TensorFlow's rule for `same`:
     /// ceil(in / stride) outputs, the odd cell of padding behind.
     Window over(int64_t in, int axis, int64_t kernel, int64_t stride, int64_t dilation,
                 const char* op) const {
@@ -55,8 +55,8 @@ struct Padding {
                 window.after = cells[static_cast<size_t>(axis) * 2 + 1];
             }
             const int64_t padded = in + window.before + window.after;
-            check(reach <= padded, op, "expected a window of at most ", padded, " cells along the ",
-                  axis == 0 ? "height" : "width", ", got ", reach, " (",
+            check(reach <= padded, op, "expected a window of at most ", padded, " cells along axis ",
+                  axis + 1, ", got ", reach, " (",
                   dilation > 1 ? "dilated " : "", "window larger than the input)");
             window.out = (padded - reach) / stride + 1;
         }

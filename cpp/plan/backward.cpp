@@ -63,7 +63,9 @@ void Planner::backward_node(const Placed& placed, int d_out) {
     for (size_t i = 0; i < placed.inputs.size(); ++i) {
         const Tensor& input = spec(placed.inputs[i]);
         if (!placed.wants[i]) continue;
-        if (input.parameter) {
+        if (placed.signature.passes_gradient[i]) {
+            value(placed.inputs[i]).contributions.push_back(d_out);
+        } else if (input.parameter) {
             d_in[i] = parameter_gradient(placed.inputs[i]);
         } else {
             d_in[i] = image_place(input.shape.elements(1));
@@ -81,8 +83,9 @@ void Planner::backward_node(const Placed& placed, int d_out) {
             }
             // Owners' blocks are written by the stage that owns them, other gradients by kBackward.
             const bool owner = placed.signature.gradient[i] == GradientBy::kOwner;
-            const bool writes = owner ? step.op->owned(step.stage, static_cast<int>(i), 0).count > 0
-                                      : phase == Phase::kBackward;
+            const bool writes =
+                owner ? step.op->owned(step.stage, static_cast<int>(i), 0).count > 0
+                      : phase == Phase::kBackward && (parameter || step.info.writes_d_in);
             if (!writes) continue;
             step.d_in[i] = d_in[i];
             if (owner && d_in[i] != kNowhere) {

@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
+
+#include "ops/fold.h"
 
 namespace pronghorn {
 
@@ -49,6 +52,43 @@ void fuse_softmax(Graph& graph) {
     }
 }
 
+/// Puts a node in front of node `before`; returns its output.
+int insert(Graph& graph, size_t before, std::unique_ptr<Op> op, std::vector<int> inputs) {
+    std::vector<Tensor> specs;
+    for (int input : inputs) specs.push_back(graph.spec(input));
+    const int output = graph.add_tensor(op->infer(specs));
+    graph.nodes.insert(graph.nodes.begin() + static_cast<std::ptrdiff_t>(before),
+                       {"fold", std::move(op), std::move(inputs), output});
+    return output;
+}
+
+/// In inference, batch_norm(conv(x)) is a convolution by a kernel and a bias that are made once.
+void fold_norms(Graph& graph, const std::vector<int>& wanted) {
+    for (size_t i = 0; i < graph.nodes.size(); ++i) {
+        const auto affine = graph.nodes[i].op->folds_into_kernel();
+        if (!affine) continue;
+        const std::vector<int> norm = graph.nodes[i].inputs;
+        const int producer = producer_of(graph, norm[0]);
+        if (producer < 0 || readers_of(graph, wanted, norm[0]) != 1) continue;
+        const auto at = static_cast<size_t>(producer);
+        if (!graph.nodes[at].op->takes_fold()) continue;
+        const std::vector<int> conv = graph.nodes[at].inputs;
+        std::vector<int> of_kernel{conv[1]}, of_bias(conv.begin() + 2, conv.end());
+        if (affine->gamma) of_kernel.push_back(norm[1]);
+        of_kernel.push_back(norm.back());
+        of_bias.insert(of_bias.end(), norm.begin() + 1, norm.end());
+        const int kernel = insert(graph, at, make_fold_kernel(*affine), of_kernel);
+        const int bias = insert(graph, at, make_fold_bias(*affine, conv.size() > 2), of_bias);
+        i += 2;
+        Node& folded = graph.nodes[at + 2];
+        folded.inputs = {conv[0], kernel, bias};
+        folded.op->infer({graph.spec(conv[0]), graph.spec(kernel), graph.spec(bias)});
+        folded.output = graph.nodes[i].output;
+        graph.nodes[i].output = -1;
+        graph.nodes[i].inputs.clear();
+    }
+}
+
 void drop_unread(Graph& graph, const std::vector<int>& wanted) {
     for (size_t i = graph.nodes.size(); i-- > 0;) {
         const int output = graph.nodes[i].output;
@@ -63,6 +103,7 @@ void drop_unread(Graph& graph, const std::vector<int>& wanted) {
 void fuse(Graph& graph, const std::vector<int>& wanted) {
     fuse_softmax(graph);
     drop_unread(graph, wanted);
+    if (!graph.training()) fold_norms(graph, wanted);
     fuse_activations(graph, wanted);
     drop_unread(graph, wanted);
 }

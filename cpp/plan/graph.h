@@ -33,6 +33,7 @@ struct Feed {
     Shape shape;  // of one row
     DType dtype = DType::kFloat32;
     int tensor = -1;
+    int64_t below = 0;  // where the numbers are looked up: see Op::ids_below
 };
 
 struct Node {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plan/planner.h"
 
+#include <algorithm>
+
 #include "ops/feed.h"
 #include "plan/fuse.h"
 
@@ -49,6 +51,7 @@ void Planner::mark_gradients() {
     }
     for (int tensor : graph_.differentiable) value(tensor).wants_gradient = true;
     for (const Node& node : graph_.nodes) {
+        if (!node.op->differentiable()) continue;
         for (int input : node.inputs) {
             if (value(input).wants_gradient) value(node.output).wants_gradient = true;
         }
@@ -60,7 +63,13 @@ void Planner::place_feeds() {
         const Feed& feed = graph_.feeds[i];
         bool read = false;
         for (const Node& node : graph_.nodes) {
-            for (int input : node.inputs) read |= input == feed.tensor;
+            for (size_t k = 0; k < node.inputs.size(); ++k) {
+                if (node.inputs[k] != feed.tensor) continue;
+                read = true;
+                const int64_t below = node.op->ids_below(static_cast<int>(k));
+                int64_t& most = plan_->feeds[i].below;
+                if (below > 0) most = most == 0 ? below : std::min(most, below);
+            }
         }
         for (int output : request_.outputs) read |= output == feed.tensor;
         if (!read) continue;  // sample weights are read where they lie

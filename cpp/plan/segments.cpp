@@ -11,6 +11,10 @@ namespace pronghorn {
 namespace {
 
 constexpr int64_t kMostParts = 16;
+// Partial gradients of a chain should not take more memory than this, as long as some cores still
+// find a part each.
+constexpr int64_t kMostPartialFloats = 64 << 20;
+constexpr int64_t kEnoughParts = 4;
 // A part of less work than this (some 10 us) is not worth a thread's attention.
 constexpr double kLeastFlopsOfPart = 1e6;
 
@@ -48,14 +52,21 @@ void Planner::cut_chain(int begin, int end) {
     chain.begin = begin;
     chain.end = end;
     double flops = 0;
+    int64_t partial = 0;
     for (int i = begin; i < end; ++i) {
         const Step& step = plan_->steps[static_cast<size_t>(i)];
         if (step.lanes) chain.granule = plan_->kernels->lanes;
         flops += step.info.flops;
+        for (int id : step.d_in) {
+            if (id != kNowhere && place(id).space == Space::kParts) partial += place(id).size;
+        }
     }
     const int64_t units = (plan_->batch + chain.granule - 1) / chain.granule;
     const auto worth = static_cast<int64_t>(flops / kLeastFlopsOfPart);
     chain.parts = std::clamp<int64_t>(worth, 1, std::min(units, kMostParts));
+    while (chain.parts > kEnoughParts && chain.parts * partial > kMostPartialFloats) {
+        chain.parts /= 2;
+    }
     chain.segment = plan_->segments.size();
     Segment segment;
     segment.begin = begin;

@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Settings of the process: threads, and Keras's constants."""
+"""Settings of the process: threads, convolutions, and Keras's constants."""
 
 from __future__ import annotations
 
 import operator
+import os
 
 from pronghorn._native import core as _core
+
+_CONV_ALGORITHMS = ("auto", "direct", "winograd", "im2col")
+_conv_algorithm: str | None = None  # None until set: what PRONGHORN_CONV says
+DATA_FORMATS = ("channels_last", "channels_first")
+_settings = {"image_data_format": "channels_last"}
 
 
 def set_num_threads(n: int) -> None:
@@ -28,9 +34,53 @@ def num_threads() -> int:
     return int(_core.num_threads())
 
 
+def set_conv_algorithm(name: str) -> None:
+    """Sets how convolutions are computed from now on, PRONGHORN_CONV's setting for all.
+
+    Args:
+        name: "auto" takes the fastest for each convolution's shapes. "winograd" takes
+            Winograd's F(4x4, 3x3), which multiplies a quarter as often and has about
+            five times the rounding error of the others, wherever it can: kernels of
+            3 x 3 without strides, dilation or groups; "auto" elsewhere. "direct" and
+            "im2col" never take it; "im2col" is the reference, and slow.
+    """
+    global _conv_algorithm  # noqa: PLW0603
+    if name not in _CONV_ALGORITHMS:
+        raise ValueError(
+            f"set_conv_algorithm: expected one of {_CONV_ALGORITHMS}, got {name!r}"
+        )
+    _conv_algorithm = name
+
+
+def conv_algorithm() -> str:
+    """How convolutions are computed; see set_conv_algorithm."""
+    if _conv_algorithm is not None:
+        return _conv_algorithm
+    name = os.environ.get("PRONGHORN_CONV") or "auto"
+    if name not in _CONV_ALGORITHMS:
+        raise ValueError(
+            f"PRONGHORN_CONV: expected one of {_CONV_ALGORITHMS}, got {name!r}"
+        )
+    return name
+
+
 def image_data_format() -> str:
-    """The order of the axes of images, always "channels_last"."""
-    return "channels_last"
+    """What layers take where their `data_format` is None; first "channels_last"."""
+    return _settings["image_data_format"]
+
+
+def set_image_data_format(data_format: str) -> None:
+    """Sets what layers made from now on take where their `data_format` is None.
+
+    Args:
+        data_format: "channels_last" or "channels_first".
+    """
+    if data_format not in DATA_FORMATS:
+        raise ValueError(
+            "set_image_data_format: expected one of "
+            f"{', '.join(DATA_FORMATS)}, got {data_format!r}"
+        )
+    _settings["image_data_format"] = data_format
 
 
 def floatx() -> str:

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from pronghorn._native import core as _core
 from pronghorn.constraints import Constraint
+from pronghorn.operators import Operators
 from pronghorn.regularizers import Regularizer
 
 Array = NDArray[np.float32]
 
 
-class Variable:
+class Variable(Operators):
     """A weight.
 
     Args:

@@ -82,6 +82,8 @@ Words4 philox(uint64_t counter, uint64_t key) {
     return c;
 }
 
+Drop dropping(float rate) { return {rate, 1.0f / (1.0f - rate), 0.0f, 0.0f}; }
+
 bool same_bits(const Floats& a, const Floats& b) {
     if (a.size() != b.size()) return false;
     for (size_t i = 0; i < a.size(); ++i) {
@@ -198,9 +200,9 @@ TEST_CASE("dropout draws Philox4x32-10's known answer") {
             // The draw's upper 24 bits as a number: at that rate the element stays, above it goes.
             const float draw = static_cast<float>(answer[i] >> 8) * 0x1p-24f;
             Floats y(4);
-            kernels->dropout(4, 0, 0, draw, ones.data(), y.data());
+            kernels->dropout(dropping(draw), 4, 0, 0, ones.data(), y.data());
             CHECK(y[i] > 0.0f);
-            kernels->dropout(4, 0, 0, draw + 0x1p-24f, ones.data(), y.data());
+            kernels->dropout(dropping(draw + 0x1p-24f), 4, 0, 0, ones.data(), y.data());
             CHECK(y[i] == 0.0f);
         }
     }
@@ -224,12 +226,12 @@ TEST_CASE("dropout has the same bits on every instruction set and however it is 
             }
             for (const Kernels* kernels : tables()) {
                 Floats y(x.size(), kNan), in_place = x, parts(x.size(), kNan);
-                kernels->dropout(size, first, key, rate, x.data(), y.data());
-                kernels->dropout(size, first, key, rate, in_place.data(), in_place.data());
+                kernels->dropout(dropping(rate), size, first, key, x.data(), y.data());
+                kernels->dropout(dropping(rate), size, first, key, in_place.data(), in_place.data());
                 for (int64_t begin = 0; begin < size;) {
                     const int64_t left = size - begin;
                     const int64_t step = std::min(left, static_cast<int64_t>(1 + random() % 40));
-                    kernels->dropout(step, first + begin, key, rate, x.data() + begin,
+                    kernels->dropout(dropping(rate), step, first + begin, key, x.data() + begin,
                                      parts.data() + begin);
                     begin += step;
                 }
@@ -248,7 +250,7 @@ TEST_CASE("dropout keeps 1 - rate of the elements, and all of them at rate 0") {
     for (const Kernels* kernels : tables()) {
         for (const float rate : {0.0f, 0.1f, 0.5f, 0.9f}) {
             Floats y(ones.size());
-            kernels->dropout(size, 0, 42, rate, ones.data(), y.data());
+            kernels->dropout(dropping(rate), size, 0, 42, ones.data(), y.data());
             double kept = 0.0;
             for (const float value : y) {
                 const bool stays = value != 0.0f;

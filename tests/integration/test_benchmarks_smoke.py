@@ -117,7 +117,7 @@ def test_row_is_wrong_beyond_the_tolerance_and_for_nan():
 
 def test_worker_says_why_an_engine_is_absent():
     with pytest.raises(worker.WorkerError, match="unknown engine 'nobody'"):
-        worker.Worker(sys.executable, "nobody", "mlp:2", 1, 4)
+        worker.Worker(sys.executable, "nobody", 1, "mlp:2", "1", "4")
 
 
 def test_compare_gives_the_ratio_of_the_medians(tmp_path, capsys):

@@ -19,7 +19,7 @@ MAX_POOL_3_2 = (
     {"pool_size": [3, 3], "strides": [2, 2], "padding": "same"},
 )
 AVERAGE_POOL = ("average_pool2d", {"pool_size": [2, 2]})
-GLOBAL = ("global_average_pool2d", {})
+GLOBAL = ("global_average_pool", {})
 FLATTEN = ("flatten", {})
 DENSE = ("dense", {})
 SOFTMAX = ("softmax", {})

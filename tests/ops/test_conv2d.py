@@ -1,14 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """conv2d: every algorithm, every argument, odd sizes, and sums that must be exact."""
 
+import itertools
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pronghorn._native import core as _core
 from pronghorn.testing import arrays, check_op
+from pronghorn.testing.running import add_inputs, add_parameters
 
 IMAGES = 33
-ALGORITHMS = ["auto", "lanes", "direct", "im2col"]
+ALGORITHMS = ["auto", "lanes", "direct", "im2col", "winograd"]
+# Winograd's outputs take up errors of their neighbours in a tile.
+ERRORS = {"auto": 2e-6, "winograd": 2e-6}
 
 # (in_h, in_w, in_c), (kernel_h, kernel_w, out_c), bias, attributes
 CASES = {
@@ -54,7 +61,79 @@ def test_cases(case, algorithm):
         attributes,
         parameters=weights,
         algorithm=algorithm,
+        error=ERRORS.get(algorithm, 0.0),
     )
+
+
+# Blocks of tiles and of channels that come out uneven.
+WINOGRAD_CASES = {
+    "one tile": ((4, 4, 16), 16, "same"),
+    "less than a tile": ((3, 4, 17), 33, "valid"),
+    "padding without image": ((1, 2, 3), 5, [4, 3, 3, 5]),
+    "rows of tiles": ((5, 23, 33), 50, "same"),
+    "columns of tiles": ((31, 2, 50), 17, [0, 1, 2, 2]),
+    "deep": ((7, 9, 300), 40, "same"),
+    "wide": ((9, 7, 40), 300, "valid"),
+    "both": ((6, 5, 160), 200, "same"),
+}
+
+
+@pytest.mark.parametrize("case", WINOGRAD_CASES)
+def test_winograd(case):
+    x, out_c, padding = WINOGRAD_CASES[case]
+    check_op(
+        "conv2d",
+        [arrays.normal(1, 19, *x)],
+        {"padding": padding},
+        parameters=[arrays.normal(2, 3, 3, x[2], out_c), arrays.normal(3, out_c)],
+        batches=[1, 2, 19],
+        coordinates=60,
+        algorithm="winograd",
+        error=ERRORS["winograd"],
+    )
+
+
+def rms(got, expected):
+    return np.sqrt(((got - expected) ** 2).mean() / (expected**2).mean())
+
+
+def winograd_plan(isa, arrays_of, training):
+    """A convolution, or its gradients at the negative target, of [x], [w]."""
+    (x,), weights = arrays_of
+    graph = _core.Graph(len(x), training, isa)
+    tensors = add_inputs(graph, [x], (0,) if training else ())
+    tensors += add_parameters(graph, weights, training)
+    y = graph.add("conv2d", tensors, {"padding": "same"})
+    if not training:
+        return graph.compile(outputs=[y], conv_algorithm="winograd")
+    target = graph.input(graph.shape(y)[1:], "float32")
+    error = graph.add("mean_squared_error", [y, target], {})
+    size = float(np.prod(graph.shape(y)))
+    loss = (error, -1, "sum_over_batch_size", size / 2)
+    return graph.compile(losses=[loss], conv_algorithm="winograd")
+
+
+@pytest.mark.parametrize("isa", _core.supported_isas())
+@pytest.mark.parametrize("channels", [(128, 128), (64, 32), (512, 33), (33, 512)])
+def test_winograd_errs_by_a_millionth(isa, channels):
+    in_c, out_c = channels
+    x, w = arrays.normal(1, 2, 14, 15, in_c), arrays.normal(2, 3, 3, in_c, out_c)
+    # So large that the gradient at y, y + huge, is known to the last bit.
+    huge = 1e9 * arrays.normal(3, 2, 14, 15, out_c)
+    padded = np.pad(x.astype(np.float64), [(0, 0), (1, 1), (1, 1), (0, 0)])
+    y, dx, dw = np.zeros(huge.shape), np.zeros(padded.shape), np.zeros(w.shape)
+    for i, j in itertools.product(range(3), repeat=2):
+        part = (slice(None), slice(i, i + 14), slice(j, j + 15))
+        y += padded[part] @ w[i, j].astype(np.float64)
+        dx[part] += huge.astype(np.float64) @ w[i, j].T
+        dw[i, j] = np.einsum("nhwc,nhwk->ck", padded[part], huge.astype(np.float64))
+    found = np.empty(y.shape, np.float32)
+    winograd_plan(isa, ([x], [w]), False).run([x], np.arange(2), [found])
+    plan = winograd_plan(isa, ([x], [w]), True)
+    found_dx, found_dw = plan.gradients([x, -huge], np.arange(2))
+    assert rms(found, y) < 1e-6
+    assert rms(found_dx, dx[:, 1:-1, 1:-1]) < 1e-6
+    assert rms(found_dw, dw) < 1e-6
 
 
 def extents(most):
@@ -107,10 +186,11 @@ def test_drawn(problem, bias, batch, algorithm, seed):
         batches=[batch],
         coordinates=60,
         algorithm=algorithm,
+        error=ERRORS.get(algorithm, 0.0),
     )
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", ["auto", "lanes", "direct", "im2col"])
 @given(problem=problems(), batch=st.sampled_from([1, 4, 17]), seed=st.integers(0, 99))
 def test_whole_numbers_are_exact(problem, batch, algorithm, seed):
     x, kernel, attributes = problem

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Settings: the number of threads, and Keras's constants."""
+"""Settings: the number of threads, convolutions, and Keras's constants."""
 
 import numpy as np
 import pytest
@@ -27,6 +27,46 @@ def test_wrong_numbers_of_threads_are_refused(n, error):
     with pytest.raises(error, match="set_num_threads: expected"):
         pronghorn.config.set_num_threads(n)
     assert pronghorn.config.num_threads() == before
+
+
+@pytest.fixture
+def unset_conv_algorithm(monkeypatch):
+    monkeypatch.delenv("PRONGHORN_CONV", raising=False)
+    monkeypatch.setattr(pronghorn.config, "_conv_algorithm", None)
+    return monkeypatch
+
+
+def test_conv_algorithm(unset_conv_algorithm):
+    assert pronghorn.config.conv_algorithm() == "auto"
+    unset_conv_algorithm.setenv("PRONGHORN_CONV", "im2col")
+    assert pronghorn.config.conv_algorithm() == "im2col"
+    pronghorn.config.set_conv_algorithm("direct")
+    assert pronghorn.config.conv_algorithm() == "direct"
+
+
+def test_wrong_conv_algorithms_are_refused(unset_conv_algorithm):
+    with pytest.raises(ValueError, match=r"set_conv_algorithm: expected one of.*'fft'"):
+        pronghorn.config.set_conv_algorithm("fft")
+    unset_conv_algorithm.setenv("PRONGHORN_CONV", "fft")
+    with pytest.raises(ValueError, match=r"PRONGHORN_CONV: expected one of.*'fft'"):
+        pronghorn.config.conv_algorithm()
+
+
+def test_models_follow_the_conv_algorithm(unset_conv_algorithm):
+    pronghorn.utils.set_random_seed(1)
+    layer = pronghorn.layers.Conv2D(32, 3)
+    model = pronghorn.Sequential([pronghorn.Input((22, 22, 32)), layer])
+    x = np.random.default_rng(1).normal(size=(1, 22, 22, 32)).astype(np.float32)
+    found = {}
+    for name in ("auto", "winograd", "direct", "im2col", "auto"):
+        pronghorn.config.set_conv_algorithm(name)
+        y = model.predict_on_batch(x)
+        found.setdefault(name, y)
+        np.testing.assert_array_equal(found[name], y)
+        np.testing.assert_allclose(layer(x), y, rtol=0, atol=0)
+    np.testing.assert_array_equal(found["auto"], found["winograd"])
+    assert not np.array_equal(found["winograd"], found["direct"])
+    np.testing.assert_allclose(found["winograd"], found["direct"], rtol=0, atol=1e-4)
 
 
 def test_constants():

@@ -125,6 +125,8 @@ class Dense(KernelLayer):
         ['kernel', 'bias']
     """
 
+    kernel_channels = (-1,)
+
     def __init__(
         self,
         units: int,

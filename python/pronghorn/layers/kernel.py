@@ -29,7 +29,13 @@ class KernelLayer(Layer):
         kernel_constraint: What the kernel must fulfil after every update.
         bias_constraint: Likewise the bias.
         **kwargs: See `Layer`.
+
+    Attributes:
+        kernel_channels: The axes of the kernel that the output's channels belong to,
+            negative; none where a channel has no part of the kernel for itself.
     """
+
+    kernel_channels: tuple[int, ...] = ()
 
     def __init__(
         self,
@@ -56,8 +62,10 @@ class KernelLayer(Layer):
         self.kernel: Variable | None = None
         self.bias: Variable | None = None
 
-    def add_kernel(self, shape: Sequence[int]) -> None:
-        """Makes the kernel, whose last axis is the outputs, and the bias."""
+    def add_kernel(
+        self, shape: Sequence[int], bias: Sequence[int] | None = None
+    ) -> None:
+        """Makes the kernel and the bias, of the kernel's last axis unless given."""
         self.kernel = self.add_weight(
             shape,
             self.kernel_initializer,
@@ -65,9 +73,13 @@ class KernelLayer(Layer):
             regularizer=self.kernel_regularizer,
             constraint=self.kernel_constraint,
         )
+        self.add_bias(shape[-1:] if bias is None else bias)
+
+    def add_bias(self, shape: Sequence[int]) -> None:
+        """Makes the bias, if there is one; the layer is built then."""
         if self.use_bias:
             self.bias = self.add_weight(
-                shape[-1:],
+                shape,
                 self.bias_initializer,
                 name="bias",
                 regularizer=self.bias_regularizer,
@@ -76,10 +88,17 @@ class KernelLayer(Layer):
         self.built = True
 
     def lower_kernel(
-        self, graph: GraphBuilder, op: str, tensors: Sequence[int], **attributes: Any
+        self,
+        graph: GraphBuilder,
+        op: str,
+        tensors: Sequence[int],
+        data_format: str = "channels_last",
+        **attributes: Any,
     ) -> int:
         """Records an op with kernel and bias behind its inputs, and the activation."""
         weights = [w for w in (self.kernel, self.bias) if w is not None]
-        inputs = [*tensors, *(graph.parameter(weight) for weight in weights)]
+        images = [graph.to_channels_last(tensor, data_format) for tensor in tensors]
+        inputs = [*images, *(graph.parameter(weight) for weight in weights)]
         output = graph.add(op, inputs, **attributes)
+        output = graph.from_channels_last(output, data_format)
         return activations.lower(graph, output, self.activation)

@@ -7,21 +7,24 @@ A layer has Keras's arguments, makes its weights in `build` and records its ops 
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+import inspect
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pronghorn import (
-    activations,
+    calls,
     constraints,
     initializers,
     registry,
     regularizers,
+    tracing,
 )
+from pronghorn.calls import Arguments
 from pronghorn.constraints import ConstraintLike
+from pronghorn.layers import configs, tracking
 from pronghorn.layers import shapes as shape_rules
 from pronghorn.layers.lowering import GraphBuilder
 from pronghorn.layers.symbolic import KerasTensor, Node, Shape
@@ -36,6 +39,9 @@ Self = TypeVar("Self", bound="Layer")
 class Layer:
     """Base class of layers and models.
 
+    A layer of one's own has `__init__`, perhaps `build`, and `call` in terms of
+    `pronghorn.ops` and of other layers, which it keeps in attributes.
+
     Args:
         trainable: Whether training changes the weights.
         dtype: None or "float32".
@@ -45,7 +51,20 @@ class Layer:
         batch_input_shape: The same with the batch in front.
         activity_regularizer: Term of the loss that depends on the output, per sample.
         autocast: Without effect, there is one dtype.
+
+    Example:
+        >>> class Scale(Layer):
+        ...     def build(self, input_shape):
+        ...         self.factor = self.add_weight((input_shape[-1],), "ones")
+        ...
+        ...     def call(self, inputs):
+        ...         return self.factor * inputs
+        >>> Scale()([[1.0, 2.0]])
+        array([[1., 2.]], dtype=float32)
     """
+
+    # Attributes that are no parts of the layer, whatever they hold.
+    _untracked = frozenset({"nodes", "plans", "_own_weights", "_parts", "_frozen"})
 
     def __init__(
         self,
@@ -82,6 +101,7 @@ class Layer:
             self.batch_input_shape = shape_rules.checked(kind, (None, *input_shape))
         self._trainable = bool(trainable)
         self._own_weights: list[Variable] = []
+        self._parts: list[Layer] = []
         self.plans = plans.PlanCache()
 
     # What subclasses write.
@@ -90,13 +110,37 @@ class Layer:
         """Makes the weights, given the shape of the input (or a list of shapes)."""
         self.built = True
 
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """Computes the outputs of tensors, in terms of `pronghorn.ops`.
+
+        It runs while a graph is recorded. If it has an argument `training`, it gets
+        whether the graph trains.
+        """
+        if type(self).lower is Layer.lower:
+            raise NotImplementedError(f"{self.label} has neither `call` nor `lower`")
+        found = Arguments(args, kwargs, lambda one: isinstance(one, tracing.Tensor))
+        graph = tracing.graph_of(found.tensors)
+        if graph is None:
+            raise ValueError(f"{self.label}: call() is for tensors being recorded")
+        outputs = self.lower(graph, *(tensor.number for tensor in found.tensors))
+        numbers = outputs if isinstance(outputs, list) else [outputs]
+        return self._pack([tracing.Tensor(graph, number) for number in numbers])
+
     def lower(self, graph: GraphBuilder, *tensors: int) -> int | list[int]:
         """Records the layer's ops on `tensors`; returns its output or outputs."""
-        raise NotImplementedError(f"{self.label} has no `lower`")
+        return tracing.record_call(self, graph, tensors, calls.plain(tensors))
+
+    @classmethod
+    def is_traced(cls) -> bool:
+        """Whether `call` says what the layer computes, not `lower`."""
+        for base in cls.__mro__:
+            if "lower" in base.__dict__ or "call" in base.__dict__:
+                return "lower" not in base.__dict__
+        return False
 
     def add_weight(
         self,
-        shape: Sequence[int],
+        shape: Sequence[int] = (),
         initializer: initializers.InitializerLike = "glorot_uniform",
         trainable: bool = True,
         name: str = "variable",
@@ -125,21 +169,56 @@ class Layer:
 
     # Calls.
 
-    def __call__(self, inputs: Any, training: bool | None = None) -> Any:
+    def __call__(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
         """Applies the layer to symbolic tensors or to arrays.
 
         Args:
-            inputs: A tensor or array, or a list of them.
+            *args: A tensor or array, or a list of them; a layer written with `call` may
+                take several.
             training: For arrays: True to drop in dropout. For symbolic tensors: False
                 to fix inference mode, as frozen parts of a model need it.
+            **kwargs: The arguments of `call`.
 
         Returns:
             Symbolic tensors, or arrays.
         """
-        tensors = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
-        if not any(isinstance(tensor, KerasTensor) for tensor in tensors):
-            return self._call_arrays(inputs, bool(training))
-        if not all(isinstance(tensor, KerasTensor) for tensor in tensors):
+        if kwargs.get("mask", 0) is None:
+            del kwargs["mask"]
+        self._check_arguments(args, kwargs)
+        call = Arguments(args, kwargs, lambda one: isinstance(one, tracing.Tensor))
+        if call.tensors:
+            return self._call_traced(call, training)
+        call = Arguments(args, kwargs, lambda one: isinstance(one, KerasTensor))
+        if call.tensors:
+            return self._call_symbolic(call, training)
+        return self._call_arrays(args, kwargs, bool(training))
+
+    def _check_arguments(self, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
+        if self.is_traced():
+            inspect.signature(self.call).bind(*args, **kwargs)
+        elif len(args) != 1 or kwargs:
+            raise TypeError(
+                f"{self.label}: expected one argument, a tensor or a list of them, got "
+                f"{len(args)} and {list(kwargs)}"
+            )
+
+    def _call_traced(self, call: Arguments, training: bool | None) -> Any:
+        graph = tracing.graph_of(call.tensors)
+        if graph is None:
+            raise ValueError(f"{self.label}: expected tensors being recorded")
+        if training and not graph.training:
+            raise ValueError(
+                f"{self.label}: training=True inside of a model in inference mode"
+            )
+        self.ensure_built([(None, *one.shape[1:]) for one in call.tensors], call)
+        inputs = [one.number for one in call.tensors]
+        outputs = graph.lower(self, inputs, training, call)
+        return self._pack([tracing.Tensor(graph, number) for number in outputs])
+
+    def _call_symbolic(self, call: Arguments, training: bool | None) -> Any:
+        if not self.is_traced() and not all(
+            isinstance(one, calls.Slot) for one in calls.leaves(call.args)
+        ):
             raise ValueError(
                 f"{self.label}: expected symbolic tensors or arrays, got a mixture"
             )
@@ -148,60 +227,61 @@ class Layer:
                 f"{self.label}: training=True cannot be fixed in a model; pass it when "
                 "calling the model"
             )
-        return self._call_symbolic(tensors, training)
-
-    def _call_symbolic(
-        self, tensors: Sequence[KerasTensor], training: bool | None
-    ) -> Any:
-        shapes = [tensor.shape for tensor in tensors]
-        with self._unchanged_on_error():
-            self.ensure_built(shapes)
-            outputs = self._infer(shapes)
-        node = Node(self, tensors, outputs, training=training)
+        shapes = [tensor.shape for tensor in call.tensors]
+        with tracking.unchanged(self):
+            self.ensure_built(shapes, call)
+            outputs = self._infer(shapes, call)
+        node = Node(self, call.tensors, outputs, training=training, call=call)
         self.nodes.append(node)
         return self._pack(list(node.outputs))
 
-    def _call_arrays(self, inputs: Any, training: bool) -> Any:
-        feeds = self._checked_arrays(inputs)
+    def _call_arrays(
+        self, args: Sequence[Any], kwargs: dict[str, Any], training: bool
+    ) -> Any:
+        call, feeds = self._feeds(args, kwargs)
         shapes: list[Shape] = [(None, *feed.shape[1:]) for feed in feeds]
-        with self._unchanged_on_error():
-            self.ensure_built(shapes)
-            outputs = plans.forward(self, feeds, training)
+        with tracking.unchanged(self):
+            self.ensure_built(shapes, call)
+            outputs = plans.forward(self, feeds, training, call)
         return self._pack(outputs)
 
-    def _checked_arrays(self, inputs: Any) -> list[NDArray[Any]]:
-        """Arrays as the core takes them."""
-        several = isinstance(inputs, list | tuple) and any(
-            isinstance(one, np.ndarray) for one in inputs
-        )
-        arrays = list(inputs) if several else [inputs]
-        feeds = [data.as_feed(array, f"{self.label}: input") for array in arrays]
+    def _feeds(
+        self, args: Sequence[Any], kwargs: dict[str, Any]
+    ) -> tuple[Arguments, list[NDArray[Any]]]:
+        """The arguments of a call, and its arrays as the core takes them."""
+        call = Arguments(args, kwargs, lambda one: isinstance(one, np.ndarray))
+        if not call.tensors:  # lists of numbers
+            if not args:
+                raise ValueError(f"{self.label}: expected an input, got none")
+            call.tensors, call.args = [args[0]], (calls.Slot(0), *args[1:])
+        feeds = [data.as_feed(array, f"{self.label}: input") for array in call.tensors]
         if len({len(feed) for feed in feeds}) != 1:
             sizes = ", ".join(str(len(feed)) for feed in feeds)
             raise ValueError(
                 f"{self.label}: expected inputs with equally many samples, got {sizes}"
             )
-        return feeds
+        return call, feeds
 
     def _pack(self, outputs: list[Any]) -> Any:
         """One output, or a list of several."""
         return outputs[0] if len(outputs) == 1 else outputs
 
-    def ensure_built(self, shapes: Sequence[Shape]) -> None:
-        """Builds the layer unless it is built."""
-        if not self.built:
-            self.build(shapes[0] if len(shapes) == 1 else list(shapes))
-            self.built = True
-
-    @contextlib.contextmanager
-    def _unchanged_on_error(self) -> Iterator[None]:
-        """Takes back what building changed if the block raises."""
-        state = dict(self.__dict__)
-        try:
-            yield
-        except BaseException:
-            self.__dict__ = state
-            raise
+    def ensure_built(
+        self, shapes: Sequence[Shape], call: Arguments | None = None
+    ) -> None:
+        """Builds the layer unless it is built, for inputs of these shapes."""
+        if self.built:
+            return
+        names = list(inspect.signature(self.build).parameters)
+        found = call or calls.plain(shapes)
+        args, kwargs = found.fill(shapes)
+        if len(names) > 1 and self.is_traced():
+            bound = inspect.signature(self.call).bind(*args, **kwargs).arguments
+            given = {f"{name}_shape": shape for name, shape in bound.items()}
+            self.build(**{name: given[name] for name in names if name in given})
+        else:
+            self.build([*args, *kwargs.values()][0])
+        self.built = True
 
     # Shapes.
 
@@ -219,15 +299,14 @@ class Layer:
             shape_rules.checked(self.label, shape)
             for shape in (input_shape if several else [input_shape])
         ]
-        state = dict(self.__dict__)
-        try:
+        with tracking.unchanged(self, on_error_only=False):
             self.ensure_built(shapes)
             return self._pack(self._infer(shapes))
-        finally:
-            self.__dict__ = state
 
-    def _infer(self, shapes: Sequence[Shape]) -> list[Shape]:
-        return shape_rules.infer(self, shapes)
+    def _infer(
+        self, shapes: Sequence[Shape], call: Arguments | None = None
+    ) -> list[Shape]:
+        return shape_rules.infer(self, shapes, call)
 
     @property
     def input(self) -> Any:
@@ -267,8 +346,34 @@ class Layer:
     # Weights.
 
     def sublayers(self) -> Sequence[Layer]:
-        """Layers inside this one."""
-        return ()
+        """Layers inside this one: those that its attributes hold."""
+        return self._parts
+
+    def parts(self) -> Sequence[Layer]:
+        """The same, also where a model is not built yet."""
+        return self._parts
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self._untracked or name == "__dict__":
+            super().__setattr__(name, value)
+        else:
+            super().__setattr__(name, tracking.tracked(value, self._track))
+
+    def _track(self, part: Layer | Variable) -> Any:
+        """Makes a layer or variable a part of this layer."""
+        if "_parts" not in self.__dict__:
+            raise RuntimeError(
+                f"{type(self).__name__}: call super().__init__() before assigning "
+                "layers or variables to attributes"
+            )
+        if isinstance(part, Variable):
+            if not any(part is one for one in self._own_weights):
+                self._own_weights = [*self._own_weights, part]
+                if not part.trainable:
+                    self._frozen = [*self._frozen, id(part)]
+        elif not any(part is one for one in self._parts):
+            self._parts = [*self._parts, part]
+        return part
 
     @property
     def weights(self) -> list[Variable]:
@@ -370,7 +475,7 @@ class Layer:
         config = registry.get_config(self)
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = self.activity_regularizer
-        return base | {key: _plain(value) for key, value in config.items()}
+        return base | {key: configs.plain(value) for key, value in config.items()}
 
     @classmethod
     def from_config(cls: type[Self], config: dict[str, Any]) -> Self:
@@ -384,16 +489,3 @@ class Layer:
 def _unique(variables: list[Variable]) -> list[Variable]:
     """Without repetitions: a layer may be inside another one twice."""
     return list({id(variable): variable for variable in variables}.values())
-
-
-def _plain(value: Any) -> Any:
-    """An argument as a string, number or dict."""
-    if isinstance(value, initializers.Initializer):
-        return initializers.serialize(value)
-    if isinstance(value, regularizers.Regularizer):
-        return regularizers.serialize(value)
-    if isinstance(value, constraints.Constraint):
-        return constraints.serialize(value)
-    if isinstance(value, Callable):  # type: ignore[arg-type]
-        return activations.serialize(value)
-    return value

@@ -11,9 +11,14 @@ import contextlib
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from pronghorn._native import core as _core
+from pronghorn.tracing import record_call
 
 if TYPE_CHECKING:
+    from pronghorn.calls import Arguments
     from pronghorn.layers.layer import Layer
     from pronghorn.optimizers.optimizer import Optimizer
     from pronghorn.variable import Variable
@@ -58,6 +63,7 @@ class GraphBuilder:
         self._penalized = penalized
         self.penalties: list[int] = []  # one value, or one per image
         self._parameters: dict[int, int] = {}
+        self._constants: dict[tuple[tuple[int, ...], bytes], int] = {}
         self._label = ""
 
     def input(self, shape: Sequence[int], dtype: str = "float32") -> int:
@@ -86,6 +92,16 @@ class GraphBuilder:
                 self.penalties += [] if penalty is None else [penalty]
         return self._parameters[key]
 
+    def constant(self, value: ArrayLike) -> int:
+        """A tensor of fixed numbers, without a batch; the same one for equal values."""
+        array = np.ascontiguousarray(value, np.float32).reshape(np.shape(value))
+        key = (array.shape, array.tobytes())
+        if key not in self._constants:
+            buffer = _core.Buffer(array.shape)
+            buffer.array[...] = array
+            self._constants[key] = self.core.parameter(buffer)
+        return self._constants[key]
+
     def add(self, op: str, inputs: Sequence[int], **attributes: Any) -> int:
         """Adds an op of the core; returns its output."""
         return self.core.add(op, list(inputs), attributes, self._label)
@@ -109,7 +125,11 @@ class GraphBuilder:
         return tuple(self.core.shape(tensor))
 
     def lower(
-        self, layer: Layer, tensors: Sequence[int], training: bool | None = None
+        self,
+        layer: Layer,
+        tensors: Sequence[int],
+        training: bool | None = None,
+        call: Arguments | None = None,
     ) -> list[int]:
         """Adds a layer; returns its outputs.
 
@@ -117,16 +137,20 @@ class GraphBuilder:
             layer: A built layer or model.
             tensors: Its inputs.
             training: False to add it as it is in inference.
+            call: The arguments it was called with, where it takes more than tensors.
         """
         with self._mode(training), self._labelled(layer.name), named(layer):
-            outputs = layer.lower(self, *tensors)
-            outputs = outputs if isinstance(outputs, list) else [outputs]
+            if call is not None and layer.is_traced():
+                outputs: int | list[int] = record_call(layer, self, tensors, call)
+            else:
+                outputs = layer.lower(self, *tensors)
+            listed = outputs if isinstance(outputs, list) else [outputs]
             regularizer = layer.activity_regularizer
             if regularizer is not None and self._penalized is not None:
                 self.penalties += [
-                    regularizer.lower_activity(self, output) for output in outputs
+                    regularizer.lower_activity(self, output) for output in listed
                 ]
-        return outputs
+        return listed
 
     @contextlib.contextmanager
     def _labelled(self, label: str) -> Iterator[None]:

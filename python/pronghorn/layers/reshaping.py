@@ -14,7 +14,8 @@ class Flatten(Layer):
     """All axes but the batch become one.
 
     Args:
-        data_format: "channels_last" (or None).
+        data_format: "channels_first" moves the channels behind the other axes before;
+            None means what `pronghorn.config` says.
 
     Input shape:
         `(batch, ...)`
@@ -29,8 +30,11 @@ class Flatten(Layer):
 
     def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.data_format = arguments.channels_last(self.label, data_format)
+        self.data_format = arguments.data_format(self.label, data_format)
 
     def lower(self, graph: GraphBuilder, *tensors: int) -> int:
         """Records the new shape."""
-        return graph.add("flatten", tensors)
+        x = tensors[0]
+        if len(graph.shape(x)) > 2:
+            x = graph.to_channels_last(x, self.data_format)
+        return graph.add("flatten", [x])

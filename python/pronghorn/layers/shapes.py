@@ -15,6 +15,7 @@ from pronghorn.layers.lowering import GraphBuilder, named
 from pronghorn.layers.symbolic import KerasTensor, Shape
 
 if TYPE_CHECKING:
+    from pronghorn.calls import Arguments
     from pronghorn.layers.layer import Layer
 
 # Large enough for any kernel; sizes behind strides of a few hundred still differ.
@@ -34,10 +35,12 @@ def checked(owner: str, shape: Any) -> Shape:
     return sizes
 
 
-def infer(layer: Layer, shapes: Sequence[Shape]) -> list[Shape]:
+def infer(
+    layer: Layer, shapes: Sequence[Shape], call: Arguments | None = None
+) -> list[Shape]:
     """The shapes of a built layer's outputs."""
     is_open = any(size is None for shape in shapes for size in shape[1:])
-    found = [_infer(layer, shapes, probe) for probe in _PROBES[: 1 + is_open]]
+    found = [_infer(layer, shapes, probe, call) for probe in _PROBES[: 1 + is_open]]
     batch = shapes[0][0]
     return [
         (batch, *(a if a == b else None for a, b in zip(first, last, strict=True)))
@@ -45,14 +48,17 @@ def infer(layer: Layer, shapes: Sequence[Shape]) -> list[Shape]:
     ]
 
 
-def _infer(layer: Layer, shapes: Sequence[Shape], probe: int) -> list[tuple[int, ...]]:
+def _infer(
+    layer: Layer, shapes: Sequence[Shape], probe: int, call: Arguments | None
+) -> list[tuple[int, ...]]:
     graph = GraphBuilder(1)
     with named(layer):
         inputs = [
             graph.input([probe if size is None else size for size in shape[1:]])
             for shape in shapes
         ]
-    return [graph.shape(tensor)[1:] for tensor in graph.lower(layer, inputs)]
+    outputs = graph.lower(layer, inputs, call=call)
+    return [graph.shape(tensor)[1:] for tensor in outputs]
 
 
 def of(tensors: KerasTensor | list[KerasTensor]) -> Any:
@@ -85,3 +91,14 @@ def require(
         raise ValueError(
             f"{owner}: expected the input's last axis to be known, got shape {shape}"
         )
+
+
+def channels(owner: str, shape: Shape, data_format: str, axes: int) -> int:
+    """The channels of an image of `axes` axes, the batch among them."""
+    at = -1 if data_format == "channels_last" else 1
+    if len(shape) != axes or shape[at] is None:
+        raise ValueError(
+            f"{owner}: expected an input of {axes} axes with a known number of "
+            f"channels ({data_format}), got shape {shape}"
+        )
+    return shape[at] or 0

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pronghorn.calls import Arguments
+from pronghorn.operators import Operators
 from pronghorn.utils.naming import auto_name
 
 if TYPE_CHECKING:
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 Shape = tuple[int | None, ...]
 
 
-class KerasTensor:
+class KerasTensor(Operators):
     """A tensor of which only shape and origin are known.
 
     Attributes:
@@ -56,6 +58,7 @@ class Node:
         shapes: Shapes of the outputs.
         dtype: Type of the outputs.
         training: False if the call fixed inference mode, else None.
+        call: All arguments of the call, for a layer that takes more than tensors.
     """
 
     def __init__(
@@ -65,8 +68,10 @@ class Node:
         shapes: Iterable[Shape],
         dtype: str = "float32",
         training: bool | None = None,
+        call: Arguments | None = None,
     ) -> None:
         self.layer = layer
+        self.call = call
         self.inputs = tuple(inputs)
         self.training = training
         self.outputs = tuple(

@@ -7,23 +7,31 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from pronghorn import calls, tracing
+from pronghorn.calls import Arguments
 from pronghorn.layers import shapes as shape_rules
+from pronghorn.layers import tracking
+from pronghorn.layers.core import InputLayer
 from pronghorn.layers.layer import Layer
 from pronghorn.layers.lowering import GraphBuilder
 from pronghorn.layers.symbolic import KerasTensor, Node, Shape
-from pronghorn.models import summary
+from pronghorn.models import folding, summary
 from pronghorn.models.network import Network
 from pronghorn.training import data
 from pronghorn.training.trainer import Trainer
 
 
 class Model(Trainer):
-    """A model: a graph of layers with inputs and outputs.
+    """A model: a graph of layers with inputs and outputs, or a class of one's own.
+
+    A subclass keeps its layers in attributes and has `call`, like a `Layer`. Its
+    weights are made by `build` or by the first data.
 
     Args:
-        inputs: Symbolic tensor from `Input`, or a list of them.
+        inputs: Symbolic tensor from `Input`, or a list or dict of them.
         outputs: Symbolic tensor computed from them, or a list of them.
         name: Name.
+        **kwargs: See `Layer`.
 
     Example:
         >>> x = Input((4,))
@@ -33,6 +41,15 @@ class Model(Trainer):
         (3, 2)
     """
 
+    _untracked = Layer._untracked | {
+        "optimizer",
+        "history",
+        "_compiled",
+        "_network",
+        "_input_layer",
+        "_layers",
+    }
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Model:  # noqa: ARG004
         """`Model(inputs, outputs)` is a `Functional`, as in Keras."""
         if cls is Model:
@@ -41,22 +58,48 @@ class Model(Trainer):
             return super().__new__(Functional)
         return super().__new__(cls)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        inputs: Any = None,
+        outputs: Any = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, **kwargs)
+        self._network: Network | None = None
+        self._returns_list = isinstance(outputs, list | tuple)
+        self._input_call: Arguments | None = None  # the form of inputs of a subclass
+        self._output_shapes: list[Shape] = []
+        self.built = False
+        if inputs is not None or outputs is not None:
+            self._network = Network(
+                _tensors("inputs", inputs), _tensors("outputs", outputs)
+            )
+            self.built = True
+            self.trainable = self._trainable
 
     # What the kinds of models differ in.
 
     @property
     def network(self) -> Network:
         """The graph of a built model."""
-        raise NotImplementedError
+        if self._network is None:
+            raise AttributeError(
+                f"{self.label} has no inputs and outputs"
+                + ("" if self.is_traced() else " yet: it has not been built")
+            )
+        return self._network
 
     @property
     def layers(self) -> list[Layer]:
         """The layers."""
-        return self.network.layers
+        return list(self._parts) if self._network is None else self._network.layers
 
     def sublayers(self) -> Sequence[Layer]:
+        """Same as `layers`."""
+        return self.layers
+
+    def parts(self) -> Sequence[Layer]:
         """Same as `layers`."""
         return self.layers
 
@@ -90,21 +133,52 @@ class Model(Trainer):
     @property
     def output_names(self) -> list[str]:
         """Names of the layers that the outputs come from."""
+        if self.is_traced():
+            return [f"output_{i + 1}" for i in range(len(self._output_shapes))]
         return [tensor.node.layer.name for tensor in self.outputs]
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes the weights, for inputs of that shape (or a list or dict of shapes).
+
+        Args:
+            input_shape: Shape with the batch, such as (None, 28, 28, 1).
+        """
+        if self.is_traced() and input_shape is not None:
+            self.built = True
+            inputs = _inputs_of(input_shape)
+            call = Arguments([inputs], {}, lambda one: isinstance(one, KerasTensor))
+            shapes = [tensor.shape for tensor in call.tensors]
+            with tracking.unchanged(self):
+                self._output_shapes = self._infer(shapes, call)
+                self._input_call = call
 
     def lower(self, graph: GraphBuilder, *tensors: int) -> int | list[int]:
         """Records the ops of all layers."""
+        if self.is_traced():
+            call = self._input_call or calls.plain(tensors)
+            return tracing.record_call(self, graph, tensors, call)
         return self.network.lower(graph, tensors)
 
-    def _call_symbolic(
-        self, tensors: Sequence[KerasTensor], training: bool | None
-    ) -> Any:
-        self._check_shapes([tensor.shape for tensor in tensors])
-        return super()._call_symbolic(tensors, training)
+    def _call_symbolic(self, call: Arguments, training: bool | None) -> Any:
+        if not self.is_traced():
+            call = self._in_order(call)
+            self._check_shapes([tensor.shape for tensor in call.tensors])
+        return super()._call_symbolic(call, training)
 
-    def _infer(self, shapes: Sequence[Shape]) -> list[Shape]:
-        self._check_shapes(shapes)
-        return super()._infer(shapes)
+    def _in_order(self, call: Arguments) -> Arguments:
+        """Inputs given by name, as a list."""
+        inputs = call.fill(call.tensors)[0][0]
+        if not isinstance(inputs, dict):
+            return call
+        names = self.input_names
+        return calls.plain(data.per_name(inputs, names, f"{self.label}: inputs"))
+
+    def _infer(
+        self, shapes: Sequence[Shape], call: Arguments | None = None
+    ) -> list[Shape]:
+        if not self.is_traced():
+            self._check_shapes(shapes)
+        return super()._infer(shapes, call)
 
     def _check_shapes(self, shapes: Sequence[Shape]) -> None:
         """Refuses shapes other than those the model was made for."""
@@ -124,6 +198,8 @@ class Model(Trainer):
 
     def checked_inputs(self, x: Any) -> list[data.Array]:
         """Users' inputs as the core takes them; builds the model if need be."""
+        if self.is_traced():
+            return self._checked_inputs_of_call(x)
         self._build_from(x)
         names = self.input_names
         arrays = [
@@ -142,14 +218,34 @@ class Model(Trainer):
             )
         return arrays
 
-    def _checked_arrays(self, inputs: Any) -> list[data.Array]:
-        return self.checked_inputs(inputs)
+    def _checked_inputs_of_call(self, x: Any) -> list[data.Array]:
+        call, feeds = super()._feeds([x], {})
+        if self._input_call is None or self._input_call.key != call.key:
+            self.plans.clear()
+        shapes: list[Shape] = [(None, *feed.shape[1:]) for feed in feeds]
+        with tracking.unchanged(self):
+            self._input_call = call
+            self.ensure_built(shapes, call)
+            self._output_shapes = self.plans.get(
+                ("shapes", tuple(shapes)), lambda: self._infer(shapes, call)
+            )
+        return feeds
+
+    def _feeds(
+        self, args: Sequence[Any], kwargs: dict[str, Any]
+    ) -> tuple[Arguments, list[data.Array]]:
+        if self.is_traced():
+            return super()._feeds(args, kwargs)
+        feeds = self.checked_inputs(args[0])
+        return calls.plain(feeds), feeds
 
     def _build_from(self, x: Any) -> None:
         """Builds a model that is not built yet."""
 
     def output_shapes_for(self, inputs: Sequence[data.Array]) -> list[Shape]:
         """The shapes of the outputs for these inputs."""
+        if self.is_traced():
+            return self._output_shapes
         shapes = [tensor.shape for tensor in self.outputs]
         if any(size is None for shape in shapes for size in shape[1:]):
             return self._infer([(None, *array.shape[1:]) for array in inputs])
@@ -196,6 +292,37 @@ class Model(Trainer):
             layer_range,
         )
 
+    def fold_batch_norm(self) -> Model:
+        """A copy for inference, without normalisations that other layers can do.
+
+        A `BatchNormalization` right behind a convolution or a `Dense` layer without
+        an activation, whose only reader it is, goes into the kernel and the bias of
+        that layer. The answers are the same up to rounding; `predict` and `evaluate`
+        fold by themselves.
+
+        Returns:
+            A model with weights of its own, not compiled.
+
+        Example:
+            >>> model = Sequential(
+            ...     [Input((4,)), Dense(3, use_bias=False), BatchNormalization()]
+            ... )
+            >>> [type(layer).__name__ for layer in model.fold_batch_norm().layers]
+            ['Dense']
+        """
+        if self._network is None:
+            raise ValueError(
+                f"{self.label}: expected a built model of layers between inputs and "
+                "outputs"
+            )
+        inputs, outputs, layers = folding.fold(self, self._returns_list)
+        return self._with_layers(inputs, outputs, layers)
+
+    def _with_layers(self, inputs: Any, outputs: Any, layers: list[Layer]) -> Model:
+        """A model of the same kind; `layers` are those between inputs and outputs."""
+        del layers
+        return Model(inputs, outputs, name=self.name)
+
     def save_weights(
         self, filepath: str | os.PathLike[str], overwrite: bool = True
     ) -> None:
@@ -219,3 +346,29 @@ class Model(Trainer):
 
     def _only_node(self, what: str) -> Node:
         raise AttributeError(f"{self.label}: {what} is not a single call")
+
+    def _pack(self, outputs: list[Any]) -> Any:
+        return outputs if self._returns_list else super()._pack(outputs)
+
+
+def _tensors(argument: str, value: Any) -> list[KerasTensor]:
+    """Symbolic tensors from one, a list or a dict."""
+    tensors = calls.leaves(value)
+    for tensor in tensors:
+        if not isinstance(tensor, KerasTensor):
+            raise ValueError(
+                f"Model: expected `{argument}` to be symbolic tensors (from Input and "
+                f"layers), got {tensor!r} of type {type(tensor).__name__}"
+            )
+    if not tensors:
+        raise ValueError(f"Model: expected `{argument}`, got none")
+    return tensors
+
+
+def _inputs_of(shape: Any) -> Any:
+    """Symbolic inputs of a shape, or of lists and dicts of shapes."""
+    if isinstance(shape, dict):
+        return {key: _inputs_of(one) for key, one in shape.items()}
+    if any(isinstance(one, list | tuple) for one in shape):
+        return [_inputs_of(one) for one in shape]
+    return InputLayer(batch_shape=shape).input

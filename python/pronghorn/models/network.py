@@ -77,7 +77,7 @@ class Network:
         }
         for node in self.nodes:
             inputs = [values[id(tensor)] for tensor in node.inputs]
-            outputs = graph.lower(node.layer, inputs, node.training)
+            outputs = graph.lower(node.layer, inputs, node.training, node.call)
             for tensor, value in zip(node.outputs, outputs, strict=True):
                 values.setdefault(id(tensor), value)
         return [values[id(tensor)] for tensor in self.outputs]

@@ -40,8 +40,6 @@ class Sequential(Model):
         super().__init__(trainable=trainable, name=name)
         self._layers: list[Layer] = []
         self._input_layer: InputLayer | None = None
-        self._network: Network | None = None
-        self.built = False
         for layer in layers or ():
             self._append(layer)
         self._rebuild()
@@ -64,6 +62,10 @@ class Sequential(Model):
         layer = self._layers.pop()
         self._rebuild()
         return layer
+
+    def _with_layers(self, inputs: Any, outputs: Any, layers: list[Layer]) -> Model:
+        del outputs
+        return Sequential([*inputs, *layers], name=self.name)
 
     def _append(self, layer: Layer | KerasTensor) -> None:
         if isinstance(layer, KerasTensor) and layer.node.is_input:
@@ -146,15 +148,6 @@ class Sequential(Model):
                 data.per_name(x, ["input"], "x")[0], f"{self.label}: x"
             )
             self.build((None, *array.shape[1:]))
-
-    @property
-    def network(self) -> Network:
-        """The graph of a built model."""
-        if self._network is None:
-            raise AttributeError(
-                f"{self.label} has no inputs and outputs yet: it has not been built"
-            )
-        return self._network
 
     @property
     def layers(self) -> list[Layer]:

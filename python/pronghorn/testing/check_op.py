@@ -42,6 +42,7 @@ class _Case:
     coordinates: int
     rng: np.random.Generator
     algorithm: str
+    error: float
     exact: bool
     expected: Array = field(init=False)  # float64, of all images
     bound: Array = field(init=False)
@@ -49,6 +50,16 @@ class _Case:
     guide: Array = field(init=False)  # fed beside the inputs so that the loss has it
     half: float = field(init=False)  # (y - guide) / half is the gradient at y
     derivatives: dict[int, Derivatives] = field(init=False, default_factory=dict)
+
+    @property
+    def trained(self) -> range:
+        """Which of the inputs and parameters have a parameter's gradient."""
+        first, count = len(self.inputs), len(self.parameters)
+        return range(first, first + count - self.reference.states)
+
+    def by_image(self, index: int) -> bool:
+        """Whether a gradient has one row for each image that depends on it alone."""
+        return index < len(self.inputs) and not self.reference.across_images
 
     def wide(self) -> list[Array]:
         """Inputs and parameters in float64."""
@@ -73,6 +84,7 @@ def check_op(
     threads: Sequence[int] = THREADS,
     coordinates: int = 300,
     algorithm: str = "auto",
+    error: float = 0.0,
     exact: bool = False,
     seed: int = 0,
 ) -> None:
@@ -90,6 +102,8 @@ def check_op(
         threads: Numbers of threads that must give the same bits.
         coordinates: Gradients are compared at this many places of each array.
         algorithm: Convolution algorithm to force.
+        error: That algorithm's own error, on top of that of sums: relative to the
+            largest sum of absolute values.
         exact: The arrays hold small whole numbers and the op is linear: float32 sums
             are exact in any order, and so must the results be.
         seed: Of the cotangent, the order of images and the places compared.
@@ -117,6 +131,7 @@ def check_op(
         threads=threads,
         coordinates=coordinates,
         algorithm=algorithm,
+        error=error,
         exact=exact,
         seed=seed,
     )
@@ -135,6 +150,7 @@ def check_graph(
     threads: Sequence[int] = THREADS,
     coordinates: int = 300,
     algorithm: str = "auto",
+    error: float = 0.0,
     exact: bool = False,
     seed: int = 0,
 ) -> None:
@@ -153,34 +169,47 @@ def check_graph(
         threads: Numbers of threads.
         coordinates: Places compared in each gradient.
         algorithm: Convolution algorithm to force.
+        error: As in check_op.
         exact: As in check_op.
         seed: Of what is drawn.
     """
     batches = [batch for batch in batches if batch <= len(inputs[0])]
     if not batches:
         raise ValueError(f"check_op: `inputs` hold fewer images than any of {batches}")
+    arrays = [narrow(a) for a in inputs]
     case = _Case(
         name=name,
         build=build,
         reference=reference,
         attributes=attributes or {},
-        inputs=[narrow(a) for a in inputs],
+        inputs=arrays,
         parameters=[narrow(a) for a in parameters],
         coordinates=coordinates,
         rng=np.random.default_rng(seed),
         algorithm=algorithm,
+        error=error,
         exact=exact,
     )
-    _expect_forward(case)
-    if reference.differentiable:
-        _expect_gradients(case)
+    if not reference.across_images:
+        _expect(case)
     order = case.rng.permutation(len(inputs[0])).astype(np.int64)
-    for isa in _core.supported_isas() if isas is None else isas:
-        for batch in batches:
-            rows = np.ascontiguousarray(order[:batch])
+    for batch in batches:
+        rows = np.ascontiguousarray(order[:batch])
+        if reference.across_images:
+            case.inputs = [a[rows] for a in arrays]
+            rows = np.arange(batch)
+            _expect(case)
+        for isa in _core.supported_isas() if isas is None else isas:
             _check_forward(case, isa, rows, threads)
             if reference.differentiable:
                 _check_gradients(case, isa, rows, threads)
+
+
+def _expect(case: _Case) -> None:
+    """What must come out for the case's inputs as they are."""
+    _expect_forward(case)
+    if case.reference.differentiable:
+        _expect_gradients(case)
 
 
 def _expect_forward(case: _Case) -> None:
@@ -198,6 +227,7 @@ def _expect_forward(case: _Case) -> None:
     else:
         magnitude = np.abs(case.expected)
     case.bound = gamma(terms) * magnitude + np.finfo(np.float32).tiny
+    case.bound += case.error * magnitude.max()
 
 
 def _expect_gradients(case: _Case) -> None:
@@ -217,28 +247,38 @@ def _expect_gradients(case: _Case) -> None:
     else:
         case.guide = (y - c * case.half).astype(np.float32)
         case.cotangent = (y - case.guide) / case.half
+        if y.ndim == 1:  # an error is a mean along an axis
+            case.guide = case.guide[:, None]
     arrays = case.wide()
     images = range(len(case.inputs))
-    parameters = range(len(case.inputs), len(arrays))
-    for index in (*case.reference.differentiable, *parameters):
-        size = arrays[index].size // (len(y) if index in images else 1)
+    for index in (*case.reference.differentiable, *case.trained):
+        by_image = case.by_image(index)
+        size = arrays[index].size // (len(y) if by_image else 1)
         places = differences.choose_coordinates(size, case.coordinates, case.rng)
         common = (case.evaluate, arrays, index, case.cotangent, places)
-        if case.reference.linear and index in images:
+        if case.reference.linear and by_image:
             found = differences.linear_in_images(*common)
         elif case.reference.linear:
             found = differences.linear_in_parameter(*common)
-        elif index in images:
+        elif by_image:
             found = differences.central_in_images(*common, images=images)
         else:
             found = differences.central_in_parameter(*common)
         slopes = case.reference.slopes
         if index == 0 and slopes is not None:
             magnitude = slopes(arrays, case.attributes, case.cotangent)
-            magnitude = magnitude.reshape(len(y), -1)[:, places]
             terms = np.full_like(
                 magnitude, case.reference.terms(arrays, case.attributes)
             )
+            if by_image:
+                magnitude, terms = (
+                    part.reshape(len(y), -1)[:, places] for part in (magnitude, terms)
+                )
+            else:  # in equal shares, as the images' rows are added up
+                magnitude, terms = (
+                    np.tile(part.flat[places] / len(y), (len(y), 1))
+                    for part in (magnitude, terms)
+                )
             found = replace(found, magnitude=magnitude, terms=terms)
         case.derivatives[index] = found
 
@@ -259,12 +299,20 @@ def _poison(case: _Case, extra: Sequence[Array]) -> list[Array]:
     return [np.full_like(a, np.nan) if a.dtype == np.float32 else a for a in arrays]
 
 
+def _add_parameters(graph: Any, case: _Case, trainable: bool) -> list[int]:
+    count = len(case.trained)
+    trained, states = case.parameters[:count], case.parameters[count:]
+    return add_parameters(graph, trained, trainable) + add_parameters(
+        graph, states, False
+    )
+
+
 def _check_forward(
     case: _Case, isa: str, rows: NDArray[np.int64], threads: Sequence[int]
 ) -> None:
     graph = _core.Graph(len(rows), False, isa)
     tensors = add_inputs(graph, case.inputs, ())
-    weights = add_parameters(graph, case.parameters, False)
+    weights = _add_parameters(graph, case, False)
     output = case.build(graph, tensors, weights)
     shape = tuple(graph.shape(output))
     where = f"{case.name} [{isa}, batch {len(rows)}]"
@@ -292,7 +340,7 @@ def _check_gradients(
 ) -> None:
     """Gradients of everything, then without the inputs', then without the weights'."""
     variants = [(True, True), (False, True), (True, False)]
-    for of_inputs, of_parameters in variants if case.parameters else [(True, False)]:
+    for of_inputs, of_parameters in variants if case.trained else [(True, False)]:
         got = _gradients(case, isa, rows, threads, of_inputs, of_parameters)
         names = [i for i in case.derivatives if i < len(case.inputs) and of_inputs]
         if of_parameters:
@@ -318,12 +366,14 @@ def _gradients(
     graph = _core.Graph(batch, True, isa)
     wanted = case.reference.differentiable if of_inputs else ()
     tensors = add_inputs(graph, case.inputs, wanted)
-    weights = add_parameters(graph, case.parameters, of_parameters)
+    weights = _add_parameters(graph, case, of_parameters)
     output = case.build(graph, tensors, weights)
     guide = graph.input(case.guide.shape[1:], "float32")
     if case.reference.loss:
         loss = (output, guide, "sum_over_batch_size", float(batch))
     else:
+        if case.expected.ndim == 1:
+            output = int(graph.add("reshape", [output], {"shape": [1]}))
         error = graph.add("mean_squared_error", [output, guide], {})
         weight = batch * case.expected[0].size / (2 * case.half)
         loss = (error, -1, "sum_over_batch_size", weight)
@@ -346,11 +396,12 @@ def _compare_gradient(
 ) -> None:
     known = case.derivatives[index]
     of_input = index < len(case.inputs)
-    got = gradient.reshape(len(rows) if of_input else 1, -1)[:, known.coordinates]
+    by_image = case.by_image(index)
+    got = gradient.reshape(len(rows) if by_image else 1, -1)[:, known.coordinates]
     parts = [known.values[rows]]
     if known.magnitude is not None and known.terms is not None:
         parts += [known.magnitude[rows], known.terms[rows]]
-    if not of_input:
+    if not by_image:
         parts = [part.sum(axis=0, keepdims=True) for part in parts]
     # The cotangent carries y's own error: 2 (y - target) / n.
     drift = 0.0
@@ -360,16 +411,16 @@ def _compare_gradient(
     if case.exact:
         bound = np.zeros_like(parts[0])
     elif len(parts) == 3:
-        bound = (gamma(parts[2]) + drift) * parts[1]
+        bound = (gamma(parts[2]) + drift) * parts[1] + case.error * parts[1].max()
     else:
         # Normwise: where terms cancel is not known.
         terms = case.reference.terms(case.wide(), case.attributes)
-        terms += 0 if of_input else len(rows) * case.expected[0].size
+        terms += 0 if by_image else len(rows) * case.expected[0].size
         scale = np.abs(parts[0]).max()
         bound = np.broadcast_to((gamma(terms) + drift) * scale, parts[0].shape)
     kind = "d_input" if of_input else "d_parameter"
     number = index if of_input else index - len(case.inputs)
-    noise = known.noise * (1 if of_input else len(rows))
+    noise = known.noise * (1 if by_image else len(rows))
     _within(got, parts[0], bound + noise, f"{where}: {kind} {number}")
 
 

@@ -48,6 +48,8 @@ class Reference:
     slopes: Sum of the absolute values of the terms of the first input's gradient, from
         inputs, attributes and cotangent; None: errors are relative to the gradient's
         largest value.
+    across_images: An image's output depends on the whole batch.
+    states: How many of the last parameters are never trained.
     """
 
     forward: Forward
@@ -58,17 +60,14 @@ class Reference:
     magnitude: Forward | None = None
     exact: bool = False
     slopes: Slopes | None = None
+    across_images: bool = False
+    states: int = 0
 
 
 def _pool_cells(inputs: Sequence[Array], attributes: Attributes) -> int:
     del inputs
     size = attributes.get("pool_size", (2, 2))
     return int(size[0] * size[1])
-
-
-def _plane(inputs: Sequence[Array], attributes: Attributes) -> int:
-    del attributes
-    return int(inputs[0].shape[1] * inputs[0].shape[2])
 
 
 def _image(inputs: Sequence[Array], attributes: Attributes) -> int:
@@ -183,9 +182,6 @@ REFERENCES: dict[str, Reference] = {
     "conv2d": Reference(ref.conv2d, linear=True),
     "dense": Reference(ref.dense, linear=True),
     "flatten": Reference(ref.flatten, linear=True, exact=True),
-    "global_average_pool2d": Reference(
-        ref.global_average_pool2d, linear=True, terms=_plane
-    ),
     "max_pool2d": Reference(ref.max_pool2d, exact=True),
     "mean_absolute_error": _regression(ref.mean_absolute_error),
     "mean_squared_error": _regression(ref.mean_squared_error),

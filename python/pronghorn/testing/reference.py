@@ -107,12 +107,6 @@ def average_pool2d(inputs: Sequence[Array], attributes: Attributes) -> Array:
     return np.asarray(cells.sum(axis=(4, 5)) / real.sum(axis=(4, 5)))
 
 
-def global_average_pool2d(inputs: Sequence[Array], attributes: Attributes) -> Array:
-    """Mean over height and width."""
-    keepdims = bool(attributes.get("keepdims", False))
-    return np.asarray(inputs[0].mean(axis=(1, 2), keepdims=keepdims))
-
-
 def flatten(inputs: Sequence[Array], attributes: Attributes) -> Array:
     """X (b, ...) -> (b, everything else)."""
     del attributes

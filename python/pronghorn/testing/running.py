@@ -99,6 +99,8 @@ def gradients_of(
     output = graph.add(op, tensors, dict(attributes or {}))
     size = batch
     if not loss:
+        if len(graph.shape(output)) == 1:
+            output = graph.add("reshape", [output], {"shape": [1]})
         shape = graph.shape(output)
         size = int(np.prod(shape))
         inputs.append(np.full(shape, LOWEST, np.float32))

@@ -14,10 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pronghorn._native import core as _core
+from pronghorn.config import conv_algorithm
 from pronghorn.layers.lowering import GraphBuilder, named
 
 if TYPE_CHECKING:
+    from pronghorn.calls import Arguments
     from pronghorn.layers.layer import Layer
+    from pronghorn.metrics import Metric
     from pronghorn.training.samples import Samples
     from pronghorn.training.trainer import Trainer
 
@@ -55,34 +58,55 @@ class ForwardPlan:
     """A plan that computes a layer's or model's outputs, and their shapes."""
 
     def __init__(
-        self, layer: Layer, feeds: Sequence[Array], batch: int, training: bool
+        self,
+        layer: Layer,
+        feeds: Sequence[Array],
+        batch: int,
+        training: bool,
+        call: Arguments | None = None,
     ) -> None:
         graph = GraphBuilder(batch, training)
         with named(layer):
             inputs = [graph.input(feed.shape[1:], str(feed.dtype)) for feed in feeds]
-        outputs = graph.lower(layer, inputs)
+        outputs = graph.lower(layer, inputs, call=call)
         self.shapes = [graph.shape(tensor) for tensor in outputs]
-        self.plan = graph.core.compile(outputs=outputs)
+        self.plan = graph.core.compile(outputs=outputs, conv_algorithm=conv_algorithm())
 
 
 def forward_plan(
-    layer: Layer, feeds: Sequence[Array], batch: int, training: bool = False
+    layer: Layer,
+    feeds: Sequence[Array],
+    batch: int,
+    training: bool = False,
+    call: Arguments | None = None,
 ) -> ForwardPlan:
     """A plan that computes a built layer's or model's outputs."""
 
     def make() -> ForwardPlan:
-        return ForwardPlan(layer, feeds, batch, training)
+        return ForwardPlan(layer, feeds, batch, training, call)
 
     signature = tuple((feed.shape[1:], feed.dtype.char) for feed in feeds)
-    return layer.plans.get(("forward", training, batch, signature), make)
+    modes = _modes(layer) if training else ()
+    choices = (training, modes, batch, call and call.key, conv_algorithm())
+    key = ("forward", *choices, signature)
+    return layer.plans.get(key, make)
+
+
+def _modes(layer: Layer) -> tuple[bool, ...]:
+    """Which layers are trainable: some compute something else when frozen."""
+    inner = (mode for sublayer in layer.sublayers() for mode in _modes(sublayer))
+    return (layer.trainable, *inner)
 
 
 def forward(
-    layer: Layer, feeds: Sequence[Array], training: bool
+    layer: Layer,
+    feeds: Sequence[Array],
+    training: bool,
+    call: Arguments | None = None,
 ) -> list[NDArray[np.float32]]:
     """A built layer's outputs for arrays, as one batch."""
     rows = len(feeds[0])
-    found = forward_plan(layer, feeds, max(rows, 1), training)
+    found = forward_plan(layer, feeds, max(rows, 1), training, call)
     outputs = [np.empty((rows, *shape[1:]), np.float32) for shape in found.shapes]
     if rows:
         found.plan.run(feeds, np.arange(rows), outputs)
@@ -99,8 +123,20 @@ def step_plan(
         with named(model):
             return _make_step_plan(model, samples, batch, trainable, training)
 
-    key = ("step", training, batch, trainable, samples.signature)
+    key = (
+        "step",
+        training,
+        _modes(model) if training else (),
+        batch,
+        trainable,
+        samples.signature,
+        conv_algorithm(),
+    )
     return model.plans.get(key, make)
+
+
+def _of_the_core(metrics: Sequence[Metric]) -> list[Metric]:
+    return [metric for metric in metrics if not metric.on_host]
 
 
 def _make_step_plan(
@@ -130,14 +166,16 @@ def _make_step_plan(
             tensor = loss.lower(graph, prediction, truth.get(loss.target, -1))
             reduction = loss.core_reduction(weight >= 0)
             losses.append((tensor, weight, reduction, objective.loss_weight))
-        for metric in objective.metrics:
+        for metric in _of_the_core(objective.metrics):
             plain.append((metric.lower(graph, prediction, truth[metric.target]), -1))
-        for metric in objective.weighted_metrics:
+        for metric in _of_the_core(objective.weighted_metrics):
             tensor = metric.lower(graph, prediction, truth[metric.target])
             weighted.append((tensor, weight))
     return graph.core.compile(
+        outputs=[predictions[i] for i in samples.handed_out],
         losses=losses,
         metrics=plain + weighted,
         optimizer=None if optimizer is None else optimizer.rule(),
+        conv_algorithm=conv_algorithm(),
         penalties=graph.penalties,
     )

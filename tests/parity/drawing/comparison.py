@@ -70,9 +70,11 @@ def draw_data(configuration, model, attempt):
     if configuration.weighted:
         weights = rng.uniform(0, 2, configuration.rows).astype(np.float32)
     initial = []
-    for weight in model.get_weights():
+    for weight in model.weights:
         fan_in = max(1, int(np.prod(weight.shape[:-1])))
         drawn = rng.normal(size=weight.shape) / fan_in**0.5 / 4**attempt
+        if "variance" in weight.name:
+            drawn = np.abs(drawn)
         initial.append(drawn.astype(np.float32))
     return Data(x, y, weights, initial)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from drawing.choices import RANK_OF_IMAGES, number, pick
 from drawing.families import FAMILIES
-from drawing.objectives import OPTIMIZERS, draw_objective
+from drawing.objectives import OPTIMIZERS, draw_objective, rules
 
 MOST_LAYERS = 4
 TRIALS = 20  # draws of a layer before a model is complete as it is
@@ -55,8 +55,11 @@ def draw(seed, index, output_shape):
         pick(rng, [1, 2, 3, 3, 4, 6, 8, 17]),
     ]
     shape = input_shape = tuple(image if rng.random() < 0.8 else image[2:])
-    if FAMILIES[family](rng, shape) is None:
-        shape = input_shape = tuple(image)
+    volume = [number(rng, 2, 5) for _ in range(3)] + image[2:]
+    for other in (image, image[1:], volume):
+        if FAMILIES[family](rng, shape) is not None:
+            break
+        shape = input_shape = tuple(other)
     layers = []
     place = number(rng, 0, MOST_LAYERS - 1)
     for turn in range(TRIALS):
@@ -65,11 +68,12 @@ def draw(seed, index, output_shape):
         due = len(layers) >= place or turn > TRIALS // 2
         name = family if due else pick(rng, list(FAMILIES))
         drawn = FAMILIES[name](rng, shape)
-        # Later layers need the rank that images have.
-        flattens = name in ("flatten", "global_average_pooling2d")
-        if drawn is None or (flattens and name != family):
+        if drawn is None:
             continue
-        shape = output_shape(drawn, shape)
+        after = output_shape(drawn, shape)
+        if len(after) < len(shape) and name != family:
+            continue  # later layers may need the rank
+        shape = after
         layers.append((drawn, name))
     objective = draw_objective(rng)
     head = _head(rng, shape, objective)
@@ -102,4 +106,7 @@ def _head(rng, shape, objective):
         pools = len(shape) == RANK_OF_IMAGES and rng.random() < 0.3
         head.append(("GlobalAveragePooling2D" if pools else "Flatten", {}))
     units, activation = objective["units"], objective["activation"]
-    return [*head, ("Dense", {"units": units, "activation": activation})]
+    drawn = {"units": units, "activation": activation, **rules(rng)}
+    if units == 1 and "columns" in str(drawn):
+        del drawn["kernel_regularizer"]  # no pair of columns
+    return [*head, ("Dense", drawn)]

@@ -34,33 +34,6 @@ def conv2d(rng, shape):
     return "Conv2D", arguments
 
 
-def pooling(rng, shape, name):
-    if len(shape) != RANK_OF_IMAGES:
-        return None
-    arguments = {
-        "pool_size": one_or_two(rng, 1, 4),
-        "strides": pick(rng, [None, one_or_two(rng, 1, 3)]),
-        "padding": pick(rng, ["valid", "same"]),
-    }
-    if not fits(shape, arguments["pool_size"]):
-        arguments["padding"] = "same"
-    return name, arguments
-
-
-def max_pooling2d(rng, shape):
-    return pooling(rng, shape, "MaxPooling2D")
-
-
-def average_pooling2d(rng, shape):
-    return pooling(rng, shape, "AveragePooling2D")
-
-
-def global_average_pooling2d(rng, shape):
-    if len(shape) != RANK_OF_IMAGES:
-        return None
-    return "GlobalAveragePooling2D", {"keepdims": bool(rng.random() < 0.5)}
-
-
 def dense(rng, shape):
     del shape
     return "Dense", {
@@ -71,8 +44,8 @@ def dense(rng, shape):
 
 
 def flatten(rng, shape):
-    del rng, shape
-    return "Flatten", {}
+    del shape
+    return "Flatten", {"data_format": pick(rng, [None, "channels_first"])}
 
 
 def activation_layer(rng, shape):
@@ -100,9 +73,6 @@ def dropout(rng, shape):
 
 FAMILIES = {
     "conv2d": conv2d,
-    "max_pooling2d": max_pooling2d,
-    "average_pooling2d": average_pooling2d,
-    "global_average_pooling2d": global_average_pooling2d,
     "dense": dense,
     "flatten": flatten,
     "activation": activation_layer,

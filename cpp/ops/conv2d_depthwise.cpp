@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+// Depthwise convolution, each input channel by itself: kernels of their own, along rows, with no
+// padded copies. An axis is cut into segments of positions that see the same taps: the interior,
+// and one by one the positions at the border. Backward, it is cut by what the positions of x see
+// of dy, a phase for each residue of the stride.
+//
+// With several outputs for a channel, a copy of x that repeats its channels stands in for x, and dx
+// sums the copies' gradients.
+#include <cstring>
+
+#include "ops/conv2d.h"
+
+namespace pronghorn {
+
+namespace {
+
+/// Positions first, first + step, ... of an axis that see the same taps; the taps' cells count from
+/// `source`, which moves by source_step from position to position.
+struct Segment {
+    int64_t first, count, step;
+    int64_t source, source_step;
+    std::vector<int64_t> tap, shift;
+
+    DepthwiseTaps scaled(int64_t source_size, int64_t weight_size) {
+        for (int64_t& cell : shift) cell *= source_size;
+        for (int64_t& weight : tap) weight *= weight_size;
+        return {shift.data(), tap.data(), static_cast<int64_t>(tap.size())};
+    }
+};
+
+void append(std::vector<Segment>& segments, Segment position) {
+    if (!segments.empty()) {
+        Segment& last = segments.back();
+        if (last.first + last.count * last.step == position.first && last.tap == position.tap &&
+            last.shift == position.shift) {
+            ++last.count;
+            return;
+        }
+    }
+    segments.push_back(std::move(position));
+}
+
+/// Outputs, by the cells of x that they sum.
+std::vector<Segment> forward_segments(const Window& window) {
+    std::vector<Segment> segments;
+    for (int64_t out = 0; out < window.out; ++out) {
+        Segment position{out, 1, 1, out * window.stride, window.stride, {}, {}};
+        for (int64_t k = 0; k < window.kernel; ++k) {
+            const int64_t shift = k * window.dilation - window.before;
+            const int64_t cell = position.source + shift;
+            if (cell < 0 || cell >= window.in) continue;
+            position.tap.push_back(k);
+            position.shift.push_back(shift);
+        }
+        append(segments, std::move(position));
+    }
+    return segments;
+}
+
+/// Cells of x, by the outputs that they are part of.
+std::vector<Segment> backward_segments(const Window& window) {
+    std::vector<Segment> segments;
+    for (int64_t phase = 0; phase < std::min(window.stride, window.in); ++phase) {
+        std::vector<Segment> of_phase;
+        for (int64_t cell = phase; cell < window.in; cell += window.stride) {
+            Segment position{cell, 1, window.stride, cell / window.stride, 1, {}, {}};
+            for (int64_t k = 0; k < window.kernel; ++k) {
+                const int64_t distance = cell + window.before - k * window.dilation;
+                const int64_t out = distance / window.stride;
+                if (distance < 0 || distance % window.stride != 0 || out >= window.out) continue;
+                position.tap.push_back(k);
+                position.shift.push_back(out - position.source);
+            }
+            append(of_phase, std::move(position));
+        }
+        for (Segment& segment : of_phase) segments.push_back(std::move(segment));
+    }
+    return segments;
+}
+
+/// Both axes, their taps scaled to floats.
+struct Plane {
+    std::vector<Segment> rows, columns;
+    std::vector<DepthwiseTaps> row_taps, column_taps;
+    int64_t row = 0, source_row = 0;  // floats
+
+    void scale(int64_t channels, int64_t width, int64_t source_width, int64_t kernel_width) {
+        row = width * channels;
+        source_row = source_width * channels;
+        for (Segment& one : rows) {
+            row_taps.push_back(one.scaled(source_row, kernel_width * channels));
+        }
+        for (Segment& one : columns) column_taps.push_back(one.scaled(channels, channels));
+    }
+
+    /// body(row segment's taps, column segment and its taps, offsets of row and source row).
+    template <typename Body>
+    void for_rows(Body body) const {
+        for (size_t r = 0; r < rows.size(); ++r) {
+            for (int64_t i = 0; i < rows[r].count; ++i) {
+                const int64_t at = (rows[r].first + i * rows[r].step) * row;
+                const int64_t from = (rows[r].source + i * rows[r].source_step) * source_row;
+                for (size_t c = 0; c < columns.size(); ++c) {
+                    body(row_taps[r], columns[c], column_taps[c], at, from);
+                }
+            }
+        }
+    }
+};
+
+class ConvDepthwise final : public ConvAlgorithm {
+   public:
+    explicit ConvDepthwise(const ConvProblem& problem)
+        : p_(problem), channels_(p_.out_c), multiplier_(p_.out_c / p_.in_c) {
+        forward_.rows = forward_segments(p_.height);
+        forward_.columns = forward_segments(p_.width);
+        forward_.scale(channels_, p_.width.out, p_.width.in, p_.width.kernel);
+        if (!p_.wants_dx && !p_.wants_dw) return;
+        backward_.rows = backward_segments(p_.height);
+        backward_.columns = backward_segments(p_.width);
+        backward_.scale(channels_, p_.width.in, p_.width.out, p_.width.kernel);
+    }
+
+    Signature plan() override {
+        Signature signature;
+        signature.stages.push_back({Phase::kForward, true, 1, copy_size(), p_.flops()});
+        if (p_.trains()) {
+            const int64_t gated = p_.relu ? p_.out_size() : 0;
+            signature.stages.push_back(
+                {Phase::kBackward, true, 1, gated + 2 * copy_size(), p_.backward_flops()});
+            signature.backward_reads[0] = p_.wants_dw;
+            signature.backward_reads_output = p_.relu;
+            signature.gradient[1] = signature.gradient[2] = GradientBy::kParts;
+        }
+        return signature;
+    }
+
+    void run(int stage, const Args& args, int64_t /*task*/) const noexcept override {
+        for (int64_t i = 0; i < args.images; ++i) {
+            if (stage == 0) {
+                forward(args, i);
+            } else {
+                backward(args, i);
+            }
+        }
+    }
+
+   private:
+    int64_t wide_size() const { return p_.height.in * p_.width.in * channels_; }
+    int64_t copy_size() const { return multiplier_ > 1 ? wide_size() : 0; }
+
+    /// x with every channel repeated, or x itself.
+    const float* wide_x(const Args& args, int64_t image, float* scratch) const noexcept {
+        const float* x = args.in[0] + image * p_.in_size();
+        if (multiplier_ == 1) return x;
+        for (int64_t i = 0; i < p_.in_size(); ++i) {
+            for (int64_t q = 0; q < multiplier_; ++q) *scratch++ = x[i];
+        }
+        return scratch - wide_size();
+    }
+
+    void forward(const Args& args, int64_t image) const noexcept {
+        const float* x = wide_x(args, image, args.scratch);
+        float* y = args.out + image * p_.out_size();
+        DepthwiseRow row{};
+        row.x_pixel = p_.width.stride * channels_;
+        row.w = args.in[1];
+        row.bias = p_.bias ? args.in[2] : nullptr;
+        row.y_pixel = row.channels = channels_;
+        row.relu = p_.relu;
+        forward_.for_rows([&](const DepthwiseTaps& rows, const Segment& segment,
+                              const DepthwiseTaps& columns, int64_t at, int64_t from) {
+            row.rows = rows;
+            row.columns = columns;
+            row.x = x + from + segment.source * channels_;
+            row.y = y + at + segment.first * channels_;
+            row.pixels = segment.count;
+            p_.kernels->depthwise_row(row);
+        });
+    }
+
+    void backward(const Args& args, int64_t image) const noexcept {
+        const float* dy = args.d_out + image * p_.out_size();
+        const bool add = args.accumulate || image > 0;
+        float* scratch = args.scratch;
+        if (p_.relu) {
+            p_.kernels->activate_backward(Activation::kRelu, p_.out_size(),
+                                          args.out + image * p_.out_size(), dy, scratch);
+            dy = scratch;
+            scratch += p_.out_size();
+        }
+        if (args.d_in[2] != nullptr) {
+            p_.kernels->channel_sums(dy, p_.height.out, p_.width.out, channels_,
+                                     p_.width.out * channels_, channels_, args.d_in[2], add);
+        }
+        if (args.d_in[1] != nullptr && !add) {
+            std::memset(args.d_in[1], 0,
+                        static_cast<size_t>(p_.taps() * channels_) * sizeof(float));
+        }
+        if (args.d_in[0] != nullptr || args.d_in[1] != nullptr) {
+            sweep(args, image, dy, scratch);
+        }
+    }
+
+    void sweep(const Args& args, int64_t image, const float* dy, float* scratch) const noexcept {
+        const float* x = args.d_in[1] == nullptr ? nullptr : wide_x(args, image, scratch);
+        float* dx = args.d_in[0] == nullptr ? nullptr : args.d_in[0] + image * p_.in_size();
+        float* wide_dx = dx != nullptr && multiplier_ > 1 ? scratch + wide_size() : dx;
+        DepthwiseRowGradient row{};
+        row.w = args.in[1];
+        row.dw = args.d_in[1];
+        row.x_pixel = p_.width.stride * channels_;
+        row.dy_pixel = row.channels = channels_;
+        backward_.for_rows([&](const DepthwiseTaps& rows, const Segment& segment,
+                               const DepthwiseTaps& columns, int64_t at, int64_t from) {
+            const int64_t offset = at + segment.first * channels_;
+            row.rows = rows;
+            row.columns = columns;
+            row.x = x == nullptr ? nullptr : x + offset;
+            row.dx = wide_dx == nullptr ? nullptr : wide_dx + offset;
+            row.dy = dy + from + segment.source * channels_;
+            row.pixels = segment.count;
+            p_.kernels->depthwise_row_backward(row);
+        });
+        if (wide_dx == dx) return;
+        for (int64_t i = 0; i < p_.in_size(); ++i) {
+            float sum = 0;
+            for (int64_t q = 0; q < multiplier_; ++q) sum += *wide_dx++;
+            dx[i] = sum;
+        }
+    }
+
+    ConvProblem p_;
+    int64_t channels_;  // of the output
+    int64_t multiplier_;
+    Plane forward_, backward_;
+};
+
+}  // namespace
+
+std::unique_ptr<ConvAlgorithm> make_conv_depthwise(const ConvProblem& problem) {
+    if (problem.groups != problem.in_c || problem.in_c == 1 || problem.is_volume()) return nullptr;
+    return std::make_unique<ConvDepthwise>(problem);
+}
+
+}  // namespace pronghorn

@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: Apache-2.0
+// Winograd F(4x4, 3x3) for 3 x 3 kernels without strides, dilation or groups: a quarter of the
+// multiplications. Tiles of the whole batch are cut into blocks; a task transforms a block's inputs
+// to 36 planes, multiplies each with its plane of the transformed kernel, and transforms back, all
+// in its scratch. The gradient of x is the same pass over dy with the kernel turned.
+//
+// The gradient of the kernel sums (A dy At) * (Bt x B) over tiles. Tasks own a block of channels
+// and a group of tiles; their sums, back at 3 x 3 taps, are added up in the groups' order.
+#include "ops/conv2d.h"
+
+namespace pronghorn {
+
+namespace {
+
+constexpr int64_t kPoints = 36;
+// Floats behind every plane, so that the planes of a tile do not share a way of the cache.
+constexpr int64_t kPlanePad = 80;
+constexpr int64_t kUnaligned =
+    16;  // floats more where rows would lie 512 bytes apart, or a multiple
+
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
+
+/// Floats from a tile to the next in a plane of that many channels.
+int64_t row_of(int64_t channels, const Kernels& kernels) {
+    const int64_t row = round_up(channels, kernels.lanes);
+    return row % 128 == 0 ? row + kUnaligned : row;
+}
+
+/// A map of pixels in tiles of 4 x 4 outputs.
+WinogradTiles tiles_of(int64_t height, int64_t width, int64_t channels) {
+    WinogradTiles tiles{};
+    tiles.height = height;
+    tiles.width = width;
+    tiles.pixel = tiles.channels = channels;
+    return tiles;
+}
+
+/// The pass from x to y, or from dy to dx.
+struct Pass {
+    Pass() = default;
+    Pass(WinogradTiles source, WinogradTiles target, int64_t batch, int64_t u_begin,
+         const Kernels& kernels)
+        : from(source), to(target), u(u_begin) {
+        from.tiles_h = to.tiles_h = ceil_div(to.height, 4);
+        from.tiles_w = to.tiles_w = ceil_div(to.width, 4);
+        tiles = batch * to.tiles_h * to.tiles_w;
+        from.row = row_of(from.channels, kernels);
+        to.row = row_of(to.channels, kernels);
+        from.panel = to.panel = kernels.panel;
+        u_plane = from.channels * round_up(to.channels, kernels.panel) + kPlanePad;
+
+        // Both sets of planes in an L2 cache. Fewer tiles would wait for the transformed kernel.
+        constexpr int64_t kBlockFloats = 160 << 10;
+        const int64_t fit = kBlockFloats / (kPoints * (from.row + to.row));
+        blocks = ceil_div(tiles, std::clamp<int64_t>(fit, 42, 84));
+        // Threads shall have equal shares; where tiles are few, columns are cut too.
+        if (blocks >= 4) {
+            column_blocks = 1;
+            if (blocks < 16) blocks = round_up(blocks, 4);
+        } else {
+            const int64_t panels = ceil_div(to.channels, kernels.panel);
+            column_blocks = std::clamp<int64_t>(4 / blocks, 1, ceil_div(panels, 2));
+        }
+        const int64_t most = ceil_div(tiles, blocks);
+        from.plane = most * from.row + kPlanePad;
+        to.plane = most * to.row + kPlanePad;
+    }
+
+    int64_t packed() const { return kPoints * u_plane; }
+    int64_t scratch() const { return kPoints * (from.plane + to.plane); }
+    int64_t tasks() const { return blocks * column_blocks; }
+
+    WinogradTiles from, to;
+    int64_t tiles = 0, blocks = 0, column_blocks = 0;
+    int64_t u = 0, u_plane = 0;  // where the transformed kernel begins in the packed block
+};
+
+/// The sums over tiles for dw and db: (channel blocks of x) x (of y) x (groups of tiles) tasks.
+struct GradientPass {
+    GradientPass() = default;
+    GradientPass(WinogradTiles input, WinogradTiles output, int64_t batch, int64_t parts_begin,
+                 const Kernels& kernels)
+        : x(input), dy(output), parts(parts_begin) {
+        x.tiles_h = dy.tiles_h = ceil_div(dy.height, 4);
+        x.tiles_w = dy.tiles_w = ceil_div(dy.width, 4);
+        tiles = batch * dy.tiles_h * dy.tiles_w;
+        x_blocks = ceil_div(x.channels, kMostChannels);
+        dy_blocks = ceil_div(dy.channels, kMostChannels);
+        const int64_t x_most = round_up(ceil_div(x.channels, x_blocks), kernels.panel);
+        const int64_t dy_most = round_up(ceil_div(dy.channels, dy_blocks), kernels.panel);
+        const int64_t blocks = x_blocks * dy_blocks;
+        groups = std::clamp<int64_t>(8 / blocks, 1, ceil_div(tiles, kTiles));
+        x.row = row_of(x_most, kernels);
+        x.panel = dy.row = kernels.panel;
+        dy.panel = kTiles * kernels.panel;
+        x.plane = kTiles * x.row + kPlanePad;
+        dy.plane = kTiles * dy_most + kPlanePad;
+        sum_row = row_of(dy_most, kernels);
+        sum_plane = x_most * sum_row + kPlanePad;
+        taps = 9 * x.channels * dy.channels;
+        part = round_up(taps, kUnaligned) + round_up(dy.channels, kernels.panel);
+    }
+
+    int64_t packed() const { return groups * part; }
+    int64_t scratch() const { return kPoints * (x.plane + dy.plane + sum_plane); }
+    int64_t tasks() const { return x_blocks * dy_blocks * groups; }
+    int64_t sum_tasks() const { return ceil_div(taps, kSumBlock); }
+
+    static constexpr int64_t kMostChannels = 128;
+    static constexpr int64_t kTiles = 64;       // of a block
+    static constexpr int64_t kSumBlock = 4096;  // floats of dw whose parts one task adds up
+    WinogradTiles x, dy;
+    int64_t tiles = 0, x_blocks = 0, dy_blocks = 0, groups = 0;
+    int64_t sum_row = 0, sum_plane = 0;
+    int64_t taps = 0, part = 0;  // floats of dw; of dw and db
+    int64_t parts = 0;           // where they begin in the packed block
+};
+
+/// Block `number` of `count` of the channels, beginning with a whole panel.
+Range block_of(int64_t channels, int64_t panel, int64_t number, int64_t count) {
+    const int64_t panels = ceil_div(channels, panel);
+    const int64_t begin = panels * number / count * panel;
+    const int64_t end = std::min(panels * (number + 1) / count * panel, channels);
+    return {begin, end - begin};
+}
+
+class ConvWinograd final : public ConvAlgorithm {
+   public:
+    explicit ConvWinograd(const ConvProblem& problem) : p_(problem) {
+        WinogradTiles x = tiles_of(p_.height.in, p_.width.in, p_.in_c);
+        WinogradTiles y = tiles_of(p_.height.out, p_.width.out, p_.out_c);
+        x.top = p_.height.before;
+        x.left = p_.width.before;
+        forward_ = Pass(x, y, p_.batch, 0, *p_.kernels);
+        packed_ = forward_.packed();
+        if (p_.wants_dw || p_.wants_db) {
+            gradient_ = GradientPass(x, y, p_.batch, packed_, *p_.kernels);
+            packed_ += gradient_.packed();
+        }
+        if (p_.wants_dx) {
+            x.top = x.left = 0;
+            y.top = 2 - p_.height.before;
+            y.left = 2 - p_.width.before;
+            backward_ = Pass(y, x, p_.batch, packed_, *p_.kernels);
+            packed_ += backward_.packed();
+        }
+    }
+
+    Signature plan() override {
+        Signature signature;
+        add_stage(signature, Job::kPrepare, Phase::kPrepare, prepare_tasks(forward_), 0, 0);
+        if (p_.wants_dx) {
+            add_stage(signature, Job::kPrepareDx, Phase::kPrepare, prepare_tasks(backward_), 0, 0);
+        }
+        add_stage(signature, Job::kForward, Phase::kForward, forward_.tasks(), forward_.scratch(),
+                  p_.flops());
+        if (p_.wants_dx) {
+            add_stage(signature, Job::kBackward, Phase::kBackward, backward_.tasks(),
+                      backward_.scratch(), p_.flops());
+        }
+        if (p_.wants_dw || p_.wants_db) {
+            add_stage(signature, Job::kGradient, Phase::kBackward, gradient_.tasks(),
+                      gradient_.scratch(), p_.wants_dw ? p_.flops() : 0.0);
+            add_stage(signature, Job::kSum, Phase::kGradient, gradient_.sum_tasks(), 0, 0);
+            signature.stages.back().reads_d_out = signature.stages.back().reads_out = false;
+        }
+        signature.packed = packed_;
+        signature.backward_reads[0] = p_.wants_dw;
+        signature.backward_reads_output = p_.relu;
+        signature.gradient[1] = signature.gradient[2] = GradientBy::kOwner;
+        return signature;
+    }
+
+    void run(int stage, const Args& args, int64_t task) const noexcept override {
+        switch (jobs_[static_cast<size_t>(stage)]) {
+            case Job::kPrepare:
+                return prepare(args, forward_, false, task);
+            case Job::kPrepareDx:
+                return prepare(args, backward_, true, task);
+            case Job::kForward:
+                return convolve(
+                    args, forward_,
+                    {args.in[0], nullptr, p_.bias ? args.in[2] : nullptr, p_.relu, args.out}, task);
+            case Job::kBackward:
+                return convolve(
+                    args, backward_,
+                    {args.d_out, p_.relu ? args.out : nullptr, nullptr, false, args.d_in[0]}, task);
+            case Job::kGradient:
+                return sum_tiles(args, task);
+            case Job::kSum:
+                return sum_groups(args, task);
+        }
+    }
+
+    Range owned(int stage, int input, int64_t task) const noexcept override {
+        if (jobs_[static_cast<size_t>(stage)] != Job::kSum) return {};
+        if (input == 2) return task == 0 ? Range{0, p_.out_c} : Range{};
+        const int64_t begin = task * GradientPass::kSumBlock;
+        return {begin, std::min(GradientPass::kSumBlock, gradient_.taps - begin)};
+    }
+
+   private:
+    enum class Job : uint8_t { kPrepare, kPrepareDx, kForward, kBackward, kGradient, kSum };
+    struct Maps {
+        const float *x, *gate, *bias;
+        bool relu;
+        float* y;
+    };
+
+    static constexpr int64_t kPrepareRows = 16;  // of a plane, in one task
+
+    static int64_t prepare_tasks(const Pass& pass) {
+        return ceil_div(pass.from.channels, kPrepareRows);
+    }
+
+    void add_stage(Signature& signature, Job job, Phase phase, int64_t tasks, int64_t scratch,
+                   double flops) {
+        jobs_.push_back(job);
+        signature.stages.push_back({phase, false, tasks, scratch, flops});
+    }
+
+    void prepare(const Args& args, const Pass& pass, bool transposed, int64_t task) const noexcept {
+        const int64_t begin = task * kPrepareRows;
+        const int64_t end = std::min(begin + kPrepareRows, pass.from.channels);
+        p_.kernels->winograd_filter({args.in[1], p_.in_c, p_.out_c, args.packed + pass.u,
+                                     pass.u_plane, begin, end, transposed});
+    }
+
+    void convolve(const Args& args, const Pass& pass, const Maps& maps,
+                  int64_t task) const noexcept {
+        const int64_t block = task / pass.column_blocks, part = task % pass.column_blocks;
+        const int64_t panel = p_.kernels->panel;
+        const Range columns = block_of(pass.to.channels, panel, part, pass.column_blocks);
+        const int64_t column = columns.begin;
+        WinogradTiles from = pass.from, to = pass.to;
+        from.first = to.first = pass.tiles * block / pass.blocks;
+        from.count = to.count = pass.tiles * (block + 1) / pass.blocks - from.first;
+        from.planes = args.scratch;
+        to.planes = args.scratch + kPoints * from.plane;
+        to.channels = columns.count;
+        p_.kernels->winograd_input(from, maps.x, maps.gate);
+        WinogradProduct product{};
+        product.a = from.planes;
+        product.a_plane = from.plane;
+        product.a_row = from.row;
+        product.a_step = 1;
+        product.b = args.packed + pass.u + column * from.channels;
+        product.b_plane = pass.u_plane;
+        product.b_panel = from.channels * panel;
+        product.c = to.planes;
+        product.c_plane = to.plane;
+        product.c_row = to.row;
+        product.rows = from.count;
+        product.columns = to.channels;
+        product.depth = from.channels;
+        p_.kernels->winograd_product(product);
+        p_.kernels->winograd_output(to, maps.bias == nullptr ? nullptr : maps.bias + column,
+                                    maps.relu, maps.y + column);
+    }
+
+    /// A block of channels of dw, and of db, summed over a group of tiles.
+    void sum_tiles(const Args& args, int64_t task) const noexcept {
+        const GradientPass& pass = gradient_;
+        const int64_t group = task % pass.groups, block = task / pass.groups,
+                      panel = p_.kernels->panel;
+        const Range rows = block_of(p_.in_c, panel, block / pass.dy_blocks, pass.x_blocks);
+        const Range columns = block_of(p_.out_c, panel, block % pass.dy_blocks, pass.dy_blocks);
+        WinogradTiles x = pass.x, dy = pass.dy;
+        x.channels = rows.count;
+        dy.channels = columns.count;
+        x.planes = args.scratch;
+        dy.planes = x.planes + kPoints * x.plane;
+        float* part = args.packed + pass.parts + group * pass.part;
+        float* db = p_.wants_db && rows.begin == 0
+                        ? part + round_up(pass.taps, kUnaligned) + columns.begin
+                        : nullptr;
+        if (db != nullptr) std::fill_n(db, round_up(columns.count, panel), 0.0f);
+        WinogradProduct product{};
+        product.a = x.planes;
+        product.a_plane = x.plane;
+        product.a_row = 1;
+        product.a_step = x.row;
+        product.b = dy.planes;
+        product.b_plane = dy.plane;
+        product.b_panel = dy.panel;
+        product.c = dy.planes + kPoints * dy.plane;
+        product.c_plane = pass.sum_plane;
+        product.c_row = pass.sum_row;
+        product.rows = rows.count;
+        product.columns = columns.count;
+        const int64_t end = pass.tiles * (group + 1) / pass.groups;
+        x.first = pass.tiles * group / pass.groups;
+        for (int64_t blocks = ceil_div(end - x.first, GradientPass::kTiles); blocks > 0; --blocks) {
+            x.count = product.depth = dy.count = (end - x.first) / blocks;
+            dy.first = x.first;
+            p_.kernels->winograd_gradient(dy, args.d_out + columns.begin,
+                                          p_.relu ? args.out + columns.begin : nullptr, db);
+            if (p_.wants_dw) {
+                p_.kernels->winograd_input(x, args.in[0] + rows.begin, nullptr);
+                p_.kernels->winograd_product(product);
+                product.accumulate = true;
+            }
+            x.first += x.count;
+        }
+        if (!p_.wants_dw) return;
+        p_.kernels->winograd_filter_gradient(
+            {product.c, pass.sum_plane, pass.sum_row, rows.count, columns.count,
+             part + rows.begin * p_.out_c + columns.begin, p_.in_c * p_.out_c, p_.out_c});
+    }
+
+    /// The groups' parts of a block of dw, or of db.
+    void sum_groups(const Args& args, int64_t task) const noexcept {
+        const float* parts = args.packed + gradient_.parts;
+        if (args.d_in[1] != nullptr) {
+            const Range block = owned(static_cast<int>(jobs_.size()) - 1, 1, task);
+            p_.kernels->sum_sources(block.count, parts + block.begin, gradient_.groups,
+                                    gradient_.part, args.d_in[1]);
+        }
+        if (args.d_in[2] != nullptr && task == 0) {
+            p_.kernels->sum_sources(p_.out_c, parts + round_up(gradient_.taps, kUnaligned),
+                                    gradient_.groups, gradient_.part, args.d_in[2]);
+        }
+    }
+
+    ConvProblem p_;
+    Pass forward_, backward_;
+    GradientPass gradient_;
+    int64_t packed_ = 0;
+    std::vector<Job> jobs_;  // by stage
+};
+
+bool supports(const ConvProblem& p) {
+    const auto fits = [](const Window& window) {
+        return window.kernel == 3 && window.stride == 1 && window.dilation == 1;
+    };
+    return fits(p.height) && fits(p.width) && p.groups == 1 && !p.is_volume() && !p.all_by_image;
+}
+
+}  // namespace
+
+std::unique_ptr<ConvAlgorithm> make_conv_winograd(const ConvProblem& problem) {
+    if (!supports(problem)) return nullptr;
+    return std::make_unique<ConvWinograd>(problem);
+}
+
+bool winograd_wins(const ConvProblem& p) {
+    return p.batch * p.height.out * p.width.out >= 300 && p.in_c >= 16 && p.out_c >= 16;
+}
+
+}  // namespace pronghorn

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""conv2d_transpose: Keras's sizes and crops."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.ops import convolutions
+
+# x, kernel, attributes
+CASES = {
+    "plain": ((5, 6, 3), (3, 2, 4, 3), {}),
+    "unet": ((5, 6, 32), (2, 2, 17, 32), {"strides": [2, 2]}),
+    "gan": ((4, 5, 20), (5, 5, 18, 20), {"strides": [2, 2], "padding": "same"}),
+    "stride beyond kernel": ((4, 5, 3), (2, 1, 4, 3), {"strides": [3, 4]}),
+    "same, stride beyond kernel": (
+        (4, 5, 3), (1, 2, 4, 3), {"strides": [3, 4], "padding": "same"}),
+    "more": (
+        (4, 5, 6), (3, 3, 7, 6),
+        {"strides": [2, 3], "padding": "same", "output_padding": [1, 2]}),
+    "dilated": ((6, 5, 4), (3, 2, 5, 4), {"dilation": [2, 3], "padding": "same"}),
+    "crop": ((5, 5, 4), (4, 3, 5, 4), {"strides": [2, 2], "padding": [1, 2, 0, 1]}),
+}  # fmt: skip
+
+
+def outputs(kernel):
+    return kernel[-2:-1]
+
+
+@pytest.mark.parametrize("algorithm", convolutions.ALGORITHMS)
+@pytest.mark.parametrize("case", CASES)
+def test_cases(case, algorithm):
+    problem = CASES[case]
+    shape = outputs(problem[1])
+    convolutions.check("conv2d_transpose", problem, outputs=shape, algorithm=algorithm)
+
+
+@given(
+    problem=convolutions.transposed_problems(2),
+    bias=st.booleans(),
+    batch=convolutions.BATCHES,
+    algorithm=st.sampled_from(convolutions.ALGORITHMS),
+    exact=st.booleans(),
+    seed=st.integers(0, 1000),
+)
+def test_drawn(problem, bias, batch, algorithm, exact, seed):
+    convolutions.check(
+        "conv2d_transpose",
+        problem,
+        outputs=outputs(problem[1]),
+        bias=bias,
+        batch=batch,
+        algorithm=algorithm,
+        exact=exact,
+        seed=seed,
+    )

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""conv3d: volumes."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.ops import convolutions
+
+# x, kernel, attributes
+CASES = {
+    "plain": ((5, 6, 7, 2), (3, 2, 3, 2, 5), {}),
+    "same": ((4, 5, 6, 3), (3, 3, 3, 3, 17), {"padding": "same"}),
+    "wide": ((3, 4, 5, 33), (2, 3, 3, 33, 18), {}),
+    "strided same": (
+        (7, 6, 5, 4), (3, 3, 3, 4, 5), {"strides": [2, 3, 2], "padding": "same"}),
+    "dilated": ((7, 7, 8, 2), (3, 2, 3, 2, 4), {"dilation": [2, 3, 2]}),
+    "explicit": ((4, 3, 5, 2), (3, 3, 2, 2, 3), {"padding": [2, 0, 1, 3, 0, 1]}),
+    "groups": ((4, 5, 5, 6), (3, 3, 3, 2, 9), {"groups": 3, "padding": "same"}),
+    "depthwise": ((4, 5, 5, 6), (3, 3, 3, 1, 6), {"groups": 6, "padding": "same"}),
+    "stride skips cells": ((7, 7, 9, 2), (1, 2, 1, 2, 3), {"strides": [4, 3, 2]}),
+}  # fmt: skip
+
+
+def outputs(kernel):
+    return kernel[-1:]
+
+
+@pytest.mark.parametrize("algorithm", convolutions.ALGORITHMS)
+@pytest.mark.parametrize("case", CASES)
+def test_cases(case, algorithm):
+    problem = CASES[case]
+    shape = outputs(problem[1])
+    convolutions.check("conv3d", problem, outputs=shape, algorithm=algorithm)
+
+
+@given(
+    problem=convolutions.problems(3),
+    bias=st.booleans(),
+    batch=convolutions.BATCHES,
+    algorithm=st.sampled_from(convolutions.ALGORITHMS),
+    exact=st.booleans(),
+    seed=st.integers(0, 1000),
+)
+def test_drawn(problem, bias, batch, algorithm, exact, seed):
+    convolutions.check(
+        "conv3d",
+        problem,
+        outputs=outputs(problem[1]),
+        bias=bias,
+        batch=batch,
+        algorithm=algorithm,
+        exact=exact,
+        seed=seed,
+    )

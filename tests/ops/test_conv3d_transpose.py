@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""conv3d_transpose: Keras's sizes and crops."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.ops import convolutions
+
+# x, kernel, attributes
+CASES = {
+    "plain": ((3, 4, 3, 3), (3, 2, 2, 4, 3), {}),
+    "unet": ((3, 3, 4, 16), (2, 2, 2, 18, 16), {"strides": [2, 2, 2]}),
+    "same": (
+        (3, 2, 4, 5), (3, 3, 2, 6, 5), {"strides": [2, 3, 1], "padding": "same"}),
+}  # fmt: skip
+
+
+def outputs(kernel):
+    return kernel[-2:-1]
+
+
+@pytest.mark.parametrize("algorithm", convolutions.ALGORITHMS)
+@pytest.mark.parametrize("case", CASES)
+def test_cases(case, algorithm):
+    problem = CASES[case]
+    shape = outputs(problem[1])
+    convolutions.check("conv3d_transpose", problem, outputs=shape, algorithm=algorithm)
+
+
+@given(
+    problem=convolutions.transposed_problems(3),
+    bias=st.booleans(),
+    batch=convolutions.BATCHES,
+    algorithm=st.sampled_from(convolutions.ALGORITHMS),
+    exact=st.booleans(),
+    seed=st.integers(0, 1000),
+)
+def test_drawn(problem, bias, batch, algorithm, exact, seed):
+    convolutions.check(
+        "conv3d_transpose",
+        problem,
+        outputs=outputs(problem[1]),
+        bias=bias,
+        batch=batch,
+        algorithm=algorithm,
+        exact=exact,
+        seed=seed,
+    )

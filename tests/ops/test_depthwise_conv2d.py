@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""depthwise_conv2d: each channel by itself."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.ops import convolutions
+
+# x, kernel, attributes
+CASES = {
+    "mobilenet": ((9, 20, 32), (3, 3, 32, 1), {"padding": "same"}),
+    "mobilenet strided": (
+        (10, 11, 35), (3, 3, 35, 1), {"padding": "same", "strides": [2, 2]}),
+    "few channels": ((8, 9, 3), (3, 3, 3, 1), {}),
+    "one channel": ((8, 9, 1), (3, 3, 1, 5), {"padding": "same"}),
+    "5x5": ((11, 12, 17), (5, 5, 17, 1), {"padding": "same"}),
+    "7x7 on little": ((4, 5, 16), (7, 7, 16, 1), {"padding": "same"}),
+    "dilated": ((12, 11, 19), (3, 2, 19, 1), {"dilation": [2, 3]}),
+    "explicit": ((6, 7, 4), (3, 3, 4, 1), {"padding": [2, 0, 1, 3]}),
+    "beyond the kernel": ((3, 3, 4), (2, 2, 4, 1), {"padding": [3, 2, 4, 1]}),
+    "multiplier": ((7, 8, 6), (3, 3, 6, 3), {"padding": "same", "strides": [2, 1]}),
+    "stride skips cells": ((9, 9, 18), (1, 2, 18, 1), {"strides": [4, 3]}),
+    "1x1": ((5, 6, 21), (1, 1, 21, 1), {}),
+}  # fmt: skip
+
+
+def outputs(kernel):
+    return (kernel[-1] * kernel[-2],)
+
+
+@pytest.mark.parametrize("algorithm", convolutions.ALGORITHMS)
+@pytest.mark.parametrize("case", CASES)
+def test_cases(case, algorithm):
+    problem = CASES[case]
+    shape = outputs(problem[1])
+    convolutions.check("depthwise_conv2d", problem, outputs=shape, algorithm=algorithm)
+
+
+@given(
+    problem=convolutions.depthwise_problems(2),
+    bias=st.booleans(),
+    batch=convolutions.BATCHES,
+    algorithm=st.sampled_from(convolutions.ALGORITHMS),
+    exact=st.booleans(),
+    seed=st.integers(0, 1000),
+)
+def test_drawn(problem, bias, batch, algorithm, exact, seed):
+    convolutions.check(
+        "depthwise_conv2d",
+        problem,
+        outputs=outputs(problem[1]),
+        bias=bias,
+        batch=batch,
+        algorithm=algorithm,
+        exact=exact,
+        seed=seed,
+    )
