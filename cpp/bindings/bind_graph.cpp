@@ -24,6 +24,9 @@ std::map<std::string, Attribute> attributes_from(const py::dict& values) {
             attributes.emplace(name, value.cast<int64_t>());
         } else if (py::isinstance<py::float_>(value)) {
             attributes.emplace(name, value.cast<double>());
+        } else if (name == "function") {
+            const auto pair = value.cast<std::pair<py::function, py::function>>();
+            attributes.emplace(name, host_function(pair.first, pair.second));
         } else {
             attributes.emplace(name, value.cast<std::vector<int64_t>>());
         }

@@ -78,6 +78,13 @@ Plan::Call checked_call(const Plan& plan, const std::vector<py::array>& feeds,
     return call;
 }
 
+/// Throws what a function of the caller threw while the plan ran.
+void rethrow(const Plan& plan) {
+    for (HostFunction* function : plan.host_functions) {
+        if (function->failed) function->rethrow();
+    }
+}
+
 py::array_t<double> run(Plan& plan, const std::vector<py::array>& feeds, const py::array& order,
                         std::vector<py::array> outputs, const py::array& learning_rates,
                         int64_t iteration, const py::array& sums) {
@@ -98,6 +105,7 @@ py::array_t<double> run(Plan& plan, const std::vector<py::array>& feeds, const p
         const py::gil_scoped_release released;
         totals = plan.run(call);
     }
+    rethrow(plan);
     py::array_t<double> out({static_cast<py::ssize_t>(totals.size()), py::ssize_t{2}});
     for (size_t i = 0; i < totals.size(); ++i) {
         for (size_t k = 0; k < 2; ++k) {
@@ -119,6 +127,7 @@ std::vector<py::array_t<float>> gradients(Plan& plan, const std::vector<py::arra
         const py::gil_scoped_release released;
         plan.run(call);
     }
+    rethrow(plan);
     for (size_t i = 0; i < plan.kept_gradients.size(); ++i) {
         const Shape& shape = plan.kept_shapes[i];
         py::array_t<float> array(std::vector<int64_t>(shape.begin(), shape.end()));
@@ -137,6 +146,7 @@ std::vector<std::tuple<std::string, double, double, double>> profile(
         const py::gil_scoped_release released;
         spent = plan.run_profiled(call);
     }
+    rethrow(plan);
     std::vector<std::tuple<std::string, double, double, double>> out;
     out.reserve(spent.size());
     for (const auto& [name, seconds, flops, bytes] : spent) {

@@ -62,23 +62,80 @@ void axis_map(const AxisMap& map, const float* x, float* y) noexcept {
     }
 }
 
+namespace {
+
+inline bool beats_number(float value, float best) {
+    return value > best || (value != value && best == best);
+}
+
+/// The largest of cells [begin, end) for few channels, several cells to a vector.
+inline void max_narrow(const float* x, int64_t begin, int64_t end, int64_t inner, float* y,
+                       float* winners) {
+    const int64_t step = kLanes / inner;
+    const int count = static_cast<int>(step * inner);
+    float value[kLanes] = {}, cell_of[kLanes] = {};
+    for (int64_t lane = 0; lane < count; ++lane) {
+        cell_of[lane] = static_cast<float>(begin + lane / inner);
+    }
+    Vec index = load(cell_of), winner = index;
+    Vec best = load_upto(x + begin * inner, count);
+    int64_t cell = begin + step;
+    for (; cell + step <= end; cell += step) {
+        index = index + set1(static_cast<float>(step));
+        const Vec next = load_upto(x + cell * inner, count);
+        const Mask better = beats(next, best);
+        best = select(better, next, best);
+        winner = select(better, index, winner);
+    }
+    store(value, best);
+    store(cell_of, winner);
+    for (int64_t i = 0; i < inner; ++i) {
+        int64_t top = i;
+        for (int64_t lane = i + inner; lane < count; lane += inner) {
+            const bool equal_and_earlier =
+                !beats_number(value[top], value[lane]) && cell_of[lane] < cell_of[top];
+            if (beats_number(value[lane], value[top]) || equal_and_earlier) top = lane;
+        }
+        for (int64_t last = cell; last < end; ++last) {
+            const float next = x[last * inner + i];
+            if (!beats_number(next, value[top])) continue;
+            value[top] = next;
+            cell_of[top] = static_cast<float>(last);
+        }
+        y[i] = value[top];
+        if (winners != nullptr) winners[i] = cell_of[top];
+    }
+}
+
+inline void max_wide(const float* x, int64_t begin, int64_t end, int64_t inner, float* y,
+                     float* winners) {
+    for_vectors(inner, [=](int64_t i, int count) {
+        Vec best = load_upto(x + begin * inner + i, count);
+        Vec winner = set1(static_cast<float>(begin));
+        for (int64_t cell = begin + 1; cell < end; ++cell) {
+            const Vec value = load_upto(x + cell * inner + i, count);
+            const Mask better = beats(value, best);
+            best = select(better, value, best);
+            winner = select(better, set1(static_cast<float>(cell)), winner);
+        }
+        store_upto(y + i, best, count);
+        if (winners != nullptr) store_upto(winners + i, winner, count);
+    });
+}
+
+}  // namespace
+
 void axis_max(const AxisWindows& axis, const float* x, float* y, float* winners) noexcept {
     const int64_t inner = axis.inner;
     for (int64_t o = 0; o < axis.outer; ++o, x += axis.in * inner) {
         for (int64_t j = 0; j < axis.out; ++j, y += inner) {
             const int64_t begin = axis.begin[j], end = axis.end[j];
-            for_vectors(inner, [=](int64_t i, int count) {
-                Vec best = load_upto(x + begin * inner + i, count);
-                Vec winner = set1(static_cast<float>(begin));
-                for (int64_t cell = begin + 1; cell < end; ++cell) {
-                    const Vec value = load_upto(x + cell * inner + i, count);
-                    const Mask better = beats(value, best);
-                    best = select(better, value, best);
-                    winner = select(better, set1(static_cast<float>(cell)), winner);
-                }
-                store_upto(y + i, best, count);
-                if (winners != nullptr) store_upto(winners + i, winner, count);
-            });
+            // Fewer cells do not pay for putting the lanes together.
+            if (2 * inner <= kLanes && (end - begin) * inner >= 4 * kLanes) {
+                max_narrow(x, begin, end, inner, y, winners);
+            } else {
+                max_wide(x, begin, end, inner, y, winners);
+            }
             if (winners != nullptr) winners += inner;
         }
     }
@@ -90,9 +147,21 @@ void axis_max_backward(const AxisWindows& axis, const float* dy, const float* wi
     for (int64_t o = 0; o < axis.outer; ++o, dx += size) {
         for_vectors(size, [=](int64_t i, int count) { store_upto(dx + i, zero(), count); });
         for (int64_t j = 0; j < axis.out; ++j, dy += inner, winners += inner) {
-            for (int64_t i = 0; i < inner; ++i) {
-                dx[static_cast<int64_t>(winners[i]) * inner + i] += dy[i];
+            const int64_t begin = axis.begin[j], end = axis.end[j];
+            if (inner < kLanes || end - begin > kLanes) {
+                for (int64_t i = 0; i < inner; ++i) {
+                    dx[static_cast<int64_t>(winners[i]) * inner + i] += dy[i];
+                }
+                continue;
             }
+            for_vectors(inner, [=](int64_t i, int count) {
+                const Vec share = load_upto(dy + i, count), winner = load_upto(winners + i, count);
+                for (int64_t cell = begin; cell < end; ++cell) {
+                    float* at = dx + cell * inner + i;
+                    const Mask here = equal(winner, set1(static_cast<float>(cell)));
+                    store_upto(at, load_upto(at, count) + select(here, share, zero()), count);
+                }
+            });
         }
     }
 }

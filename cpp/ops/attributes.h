@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <utility>
@@ -15,7 +16,10 @@
 
 namespace pronghorn {
 
-using Attribute = std::variant<bool, int64_t, double, std::string, std::vector<int64_t>>;
+class HostFunction;
+
+using Attribute = std::variant<bool, int64_t, double, std::string, std::vector<int64_t>,
+                               std::shared_ptr<HostFunction>>;
 
 class Attributes {
    public:
@@ -56,6 +60,11 @@ class Attributes {
                   entry);
         }
         return list;
+    }
+    std::shared_ptr<HostFunction> host_function(const std::string& name) {
+        const Attribute* value = find(name);
+        if (value == nullptr) return nullptr;
+        return expect<std::shared_ptr<HostFunction>>(*value, name, "a function");
     }
     bool is_word(const std::string& name) const {
         const auto at = values_.find(name);

@@ -102,8 +102,8 @@ class GlobalMaxPool final : public GlobalPool {
     using GlobalPool::GlobalPool;
 
     Signature plan(const PlanContext& context) override {
-        check(cells_ <= kMostCells, name_.c_str(), "expected at most ", kMostCells,
-              " cells, got ", cells_);
+        check(cells_ <= kMostCells, name_.c_str(), "expected at most ", kMostCells, " cells, got ",
+              cells_);
         Signature signature = GlobalPool::plan(context);
         if (context.training) signature.saved = channels_;
         return signature;

@@ -147,6 +147,9 @@ class Op {
     /// For losses: terms averaged per image (Keras's "sum" reduction multiplies by it).
     virtual int64_t terms() const { return 1; }
 
+    /// A function outside of this library that run() calls; the plan stops if it fails.
+    virtual HostFunction* host_function() const { return nullptr; }
+
     // What fusion asks. Takes `activation` into this op where it can (conv + bias + ReLU):
     virtual bool fuse_activation(Activation /*activation*/) { return false; }
     /// Goes into the weights of the op before, where there is one that takes it:

@@ -101,7 +101,14 @@ void Plan::execute(Run& run, int thread, int team) noexcept {
     }
 }
 
+bool Plan::failed() const noexcept {
+    return std::any_of(host_functions.begin(), host_functions.end(),
+                       [](const HostFunction* function) { return function->failed.load(); });
+}
+
+/// After a function of the caller failed nothing more happens; its update would be nonsense.
 void Plan::run_item(Run& run, const Segment& segment, const Item& item, Cursor at) noexcept {
+    if (failed()) return;
     switch (item.kind) {
         case Item::Kind::kPart:
             return run_part(run, segment, item, at);
@@ -232,6 +239,8 @@ void Plan::bind(const Run& run, const Step& step, Cursor at, Args& args) const n
         args.in[i] = pointer(step.in[i]);
         args.d_in[i] = pointer(step.d_in[i]);
     }
+    // What a step before had there is none of this one's business: no bias, no gradient of it.
+    for (size_t i = step.inputs; i < kMaxInputs; ++i) args.in[i] = args.d_in[i] = nullptr;
     args.out = pointer(step.out);
     args.d_out = pointer(step.d_out);
     args.saved = pointer(step.saved);

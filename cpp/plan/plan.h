@@ -13,6 +13,7 @@
 #include "core/arena.h"
 #include "core/buffer.h"
 #include "core/parallel.h"
+#include "ops/host_function.h"
 #include "ops/op.h"
 #include "ops/optimizer.h"
 #include "plan/graph.h"
@@ -160,6 +161,7 @@ class Plan {
     const Kernels* kernels = nullptr;
     std::shared_ptr<const Optimizer> optimizer;
     std::vector<std::unique_ptr<Op>> ops;
+    std::vector<HostFunction*> host_functions;  // of the ops
     std::vector<Place> places;
     std::vector<Step> steps;
     std::vector<Segment> segments;
@@ -199,6 +201,7 @@ class Plan {
     void find_scales() noexcept;
     Adjustment penalty_of(size_t parameter) const;
     int threads_to_use() const;
+    bool failed() const noexcept;
 
     std::vector<Arena> slots_;  // one per thread
     std::vector<std::array<double, 2>> totals_;

@@ -338,6 +338,7 @@ int Planner::new_target() {
 }
 
 Op* Planner::own(std::unique_ptr<Op> op) {
+    if (op->host_function() != nullptr) plan_->host_functions.push_back(op->host_function());
     plan_->ops.push_back(std::move(op));
     return plan_->ops.back().get();
 }

@@ -28,7 +28,7 @@ from pronghorn.layers import Input, Layer
 from pronghorn.layers.symbolic import KerasTensor
 from pronghorn.losses import Loss
 from pronghorn.metrics import Metric
-from pronghorn.models import Model, Sequential
+from pronghorn.models import Model, Sequential, gradients
 from pronghorn.optimizers import Optimizer
 from pronghorn.regularizers import Regularizer
 from pronghorn.variable import Variable
@@ -53,6 +53,7 @@ __all__ = [
     "config",
     "constraints",
     "datasets",
+    "gradients",
     "initializers",
     "layers",
     "losses",

@@ -351,6 +351,9 @@ def log_softmax(x: Any, axis: int = -1) -> Array:
 def sparsemax(x: Any, axis: int = -1) -> Array:
     """The nearest point to `x` whose coordinates are at least 0 and sum to 1.
 
+    Keras 3.15 has another threshold where several coordinates stay above 0; its results
+    then do not sum to 1.
+
     Args:
         x: Array-like.
         axis: Axis along which the result sums to 1.
@@ -448,7 +451,7 @@ _FUNCTIONS: dict[str, Activation] = {
     name: globals()[name]
     for name in sorted(("linear", "threshold", *_FUSED, *_UNARY, *_ALONG_AXIS))
 }
-_ALIASES = {"hard_swish": hard_silu, "swish": silu}
+_ALIASES: dict[str, Activation] = {"hard_swish": hard_silu, "swish": silu}
 hard_swish = hard_silu
 swish = silu
 

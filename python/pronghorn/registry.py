@@ -62,6 +62,7 @@ def get_config(instance: object) -> dict[str, Any]:
         name: getattr(instance, name)
         for name, parameter in parameters.items()
         if name != "self"
+        and hasattr(instance, name)  # else a subclass of its own puts it in
         and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
     }
 

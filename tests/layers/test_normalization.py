@@ -189,7 +189,7 @@ def test_adapt(axis):
         (lambda: layers.LayerNormalization(axis=[1, -2]), "different axes"),
         (lambda: layers.GroupNormalization(groups=4), "divide the 6 channels"),
         (lambda: layers.GroupNormalization(groups=0), "`groups`"),
-        (lambda: layers.GroupNormalization(), "divide the 6 channels, got 32"),
+        (layers.GroupNormalization, "divide the 6 channels, got 32"),
         (lambda: layers.LocalResponseNormalization(-1), "`depth_radius`"),
         (lambda: layers.Normalization(mean=1.0), "both `mean` and `variance`"),
         (lambda: layers.Normalization(mean=[1], variance=[1, 2]), "same shape"),

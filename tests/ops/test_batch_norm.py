@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""batch_norm: by the batch's statistics and by the moving ones; ReLU taken in; folding."""
+"""batch_norm: by the batch's statistics, by the moving ones, with ReLU, folded."""
 
 import numpy as np
 import pytest

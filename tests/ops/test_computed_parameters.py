@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from pronghorn._native import core as _core
+from pronghorn.testing import Reference, arrays, check_graph
 from pronghorn.testing.running import isas
 
 RNG = np.random.default_rng(3)
@@ -106,3 +107,43 @@ def test_a_loss_of_weights_is_one_value():
     many = graph.add("activation", [w], {"kind": "tanh"})
     with pytest.raises(ValueError, match="one value"):
         graph.compile(losses=[(many, -1, "sum", 1.0)])
+
+
+def _tensors(graph, inputs, weights):
+    """x times a matrix made of three weights by ops that combine and move."""
+    w, scale, rows = weights
+    scaled = graph.add("binary", [w, scale], {"kind": "multiply"})  # (4, 6)
+    turned = graph.add("transpose", [scaled], {"axes": [1, 0]})  # (6, 4)
+    total = graph.add(
+        "reduce", [turned], {"kind": "mean", "axes": [0], "keepdims": True}
+    )
+    centred = graph.add("binary", [turned, total], {"kind": "subtract"})
+    joined = graph.add("concatenate", [centred, rows], {"axis": 0})  # (8, 4)
+    padded = graph.add("pad", [joined], {"before": [1, 0], "after": [0, 0]})
+    part = graph.add("slice", [padded], {"starts": [2, 0], "stops": [9, 4]})
+    wide = graph.add("broadcast", [part], {"shape": [7, 4]})
+    chosen = graph.add("where", [wide, wide, scale], {})
+    product = graph.add("matmul", [chosen, w], {})  # (7, 6)
+    return graph.add("matmul", [inputs[0], product], {})
+
+
+def _tensors_reference(arrays_, attributes):
+    del attributes
+    x, w, scale, rows = arrays_
+    turned = (w * scale).T
+    joined = np.concatenate([turned - turned.mean(axis=0), rows])
+    padded = np.pad(joined, [(1, 0), (0, 0)])[2:9]
+    return x @ (np.where(padded != 0, padded, scale) @ w)
+
+
+def test_ops_that_combine_and_move_weights():
+    check_graph(
+        _tensors,
+        [arrays.normal(1, 17, 7)],
+        Reference(_tensors_reference, terms=lambda _, __: 2000),
+        name="tensors",
+        parameters=[
+            arrays.normal(i, *s) for i, s in ((2, (4, 6)), (3, ()), (4, (2, 4)))
+        ],
+        batches=[1, 17],
+    )

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pronghorn._native import core as _core
-from pronghorn.testing import arrays, check_op
+from pronghorn.testing import REFERENCES, Reference, arrays, check_graph, check_op
 from pronghorn.testing.running import isas, run_op
 
 EVERY = [(9,), (70,), (5, 4, 6), (3, 65)]
@@ -52,6 +52,26 @@ def test_a_mean_far_from_zero():
     for isa in isas():
         y = run_op("layer_norm", [x], {"scale": False, "center": False}, isa=isa)
         np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_behind_a_convolution_without_bias():
+    """In one chain, where each finds the other's pointers unless they are cleared."""
+    conv, norm = REFERENCES["conv2d"].forward, REFERENCES["layer_norm"].forward
+
+    def build(graph, images, parameters):
+        y = graph.add("conv2d", [*images, parameters[0]], {})
+        return graph.add("layer_norm", [y, *parameters[1:]], {"axes": [-2, -1]})
+
+    reference = Reference(
+        lambda i, a: norm([conv(i[:2], {}), *i[2:]], {"axes": [-2, -1]}),
+        terms=lambda i, a: 60,
+        magnitude=lambda i, a: np.full((17, 5, 4, 2), 20.0),
+    )
+    parameters = [arrays.normal(2, 2, 2, 3, 2), *weights((4, 2))]
+    check_graph(
+        build, [arrays.normal(1, 17, 6, 5, 3)], reference, name="conv layer_norm",
+        parameters=parameters, coordinates=40,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("axes", [[1], [2, 1], [0, 1, 2], [-3, -2], [3]])

@@ -17,14 +17,58 @@ ONE_HOT = np.eye(5, dtype=np.float32)[LABELS]
 WEIGHTS = RNG.random((7, 4)).astype(np.float32)
 
 
-@pytest.mark.parametrize("name", ["linear", "relu", "tanh", "sigmoid", "softmax"])
+ACTIVATIONS = sorted(
+    name
+    for name in dir(keras.activations)
+    if not name.startswith("_")
+    and name not in ("deserialize", "get", "serialize", "glu", "threshold")
+    and name != "sparsemax"  # Keras's does not sum to 1: see below
+)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
 def test_activations(name):
     extremes = np.array([[-1e4, -90.0, -0.0, 0.0, 1e-8, 90.0, 1e4]], np.float32)
     for x in (SCORES, extremes, np.zeros((0, 3), np.float32)):
-        theirs = np.asarray(keras.activations.get(name)(x))
-        np.testing.assert_allclose(
-            pronghorn.activations.get(name)(x), theirs, **TOLERANCE
-        )
+        theirs = np.asarray(keras.activations.get(name)(x.astype(np.float64)))
+        with np.errstate(over="ignore"):
+            theirs = theirs.astype(np.float32)
+        for ours in (pronghorn.activations, pronghorn.activations.get(name)):
+            function = getattr(ours, name) if ours is pronghorn.activations else ours
+            np.testing.assert_allclose(function(x), theirs, **TOLERANCE)
+
+
+ARGUMENTS = [
+    ("celu", {"alpha": 0.5}),
+    ("elu", {"alpha": 2.0}),
+    ("gelu", {"approximate": True}),
+    ("glu", {"axis": 1}),
+    ("hard_shrink", {"threshold": 1.0}),
+    ("leaky_relu", {"negative_slope": 0.01}),
+    ("log_softmax", {"axis": 0}),
+    ("log_softmax", {"axis": 1}),
+    ("soft_shrink", {"threshold": 1.0}),
+    ("squareplus", {"b": 0.5}),
+    ("threshold", {"threshold": 0.5, "default_value": -3.0}),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments"), ARGUMENTS)
+def test_arguments_of_activations(name, arguments):
+    theirs = getattr(keras.activations, name)(SCORES.astype(np.float64), **arguments)
+    ours = getattr(pronghorn.activations, name)(SCORES, **arguments)
+    np.testing.assert_allclose(ours, np.asarray(theirs), **TOLERANCE)
+
+
+def test_sparsemax_is_keras_where_keras_sums_to_one():
+    """Keras 3.15 adds cumulative sums up where the last of them is meant."""
+    scores = np.concatenate([SCORES, SCORES * 10])
+    theirs = np.asarray(keras.activations.sparsemax(scores.astype(np.float64)))
+    ours = pronghorn.activations.sparsemax(scores)
+    np.testing.assert_allclose(ours.sum(axis=-1), 1, rtol=1e-5)
+    right = np.abs(theirs.sum(axis=-1) - 1) < 1e-6
+    assert 0 < right.sum() < right.size
+    np.testing.assert_allclose(ours[right], theirs[right], **TOLERANCE)
 
 
 def test_activations_with_arguments():

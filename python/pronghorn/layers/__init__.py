@@ -20,6 +20,17 @@ from pronghorn.layers.adaptive_pooling import (
     AdaptiveMaxPooling2D,
     AdaptiveMaxPooling3D,
 )
+from pronghorn.layers.batch_normalization import (
+    BatchNormalization,
+)
+from pronghorn.layers.borders import (
+    Cropping1D,
+    Cropping2D,
+    Cropping3D,
+    ZeroPadding1D,
+    ZeroPadding2D,
+    ZeroPadding3D,
+)
 from pronghorn.layers.conv import (
     Conv1D,
     Conv2D,
@@ -41,6 +52,11 @@ from pronghorn.layers.core import (
     Dense,
     Input,
     InputLayer,
+)
+from pronghorn.layers.encoding import (
+    CategoryEncoding,
+    Embedding,
+    Rescaling,
 )
 from pronghorn.layers.feature_normalization import (
     Normalization,
@@ -66,8 +82,25 @@ from pronghorn.layers.locally_connected import (
     LocallyConnected1D,
     LocallyConnected2D,
 )
+from pronghorn.layers.merging import (
+    Add,
+    Average,
+    Concatenate,
+    Dot,
+    Maximum,
+    Minimum,
+    Multiply,
+    Subtract,
+    add,
+    average,
+    concatenate,
+    dot,
+    maximum,
+    minimum,
+    multiply,
+    subtract,
+)
 from pronghorn.layers.normalization import (
-    BatchNormalization,
     GroupNormalization,
     LayerNormalization,
     LocalResponseNormalization,
@@ -99,12 +132,20 @@ from pronghorn.layers.regularization import (
 )
 from pronghorn.layers.reshaping import (
     Flatten,
+    Identity,
+    Permute,
+    RepeatVector,
+    Reshape,
 )
 from pronghorn.layers.resizing import (
     Resizing,
     UpSampling1D,
     UpSampling2D,
     UpSampling3D,
+)
+from pronghorn.layers.wrappers import (
+    Lambda,
+    TimeDistributed,
 )
 
 Convolution1D = Conv1D
@@ -126,7 +167,9 @@ __all__ = [
     "AdaptiveMaxPooling1D",
     "AdaptiveMaxPooling2D",
     "AdaptiveMaxPooling3D",
+    "Add",
     "AlphaDropout",
+    "Average",
     "AveragePooling1D",
     "AveragePooling2D",
     "AveragePooling3D",
@@ -134,6 +177,8 @@ __all__ = [
     "AvgPool2D",
     "AvgPool3D",
     "BatchNormalization",
+    "CategoryEncoding",
+    "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
     "Conv2D",
@@ -146,10 +191,15 @@ __all__ = [
     "Convolution2DTranspose",
     "Convolution3D",
     "Convolution3DTranspose",
+    "Cropping1D",
+    "Cropping2D",
+    "Cropping3D",
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
+    "Dot",
     "Dropout",
+    "Embedding",
     "Flatten",
     "GaussianDropout",
     "GaussianNoise",
@@ -166,8 +216,10 @@ __all__ = [
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
     "GroupNormalization",
+    "Identity",
     "Input",
     "InputLayer",
+    "Lambda",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
@@ -180,11 +232,18 @@ __all__ = [
     "MaxPooling1D",
     "MaxPooling2D",
     "MaxPooling3D",
+    "Maximum",
     "Maxout",
+    "Minimum",
+    "Multiply",
     "Normalization",
     "PReLU",
+    "Permute",
     "RMSNormalization",
     "ReLU",
+    "RepeatVector",
+    "Rescaling",
+    "Reshape",
     "Resizing",
     "SeparableConv1D",
     "SeparableConv2D",
@@ -194,8 +253,21 @@ __all__ = [
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+    "Subtract",
+    "TimeDistributed",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
     "UpSampling3D",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
+    "ZeroPadding3D",
+    "add",
+    "average",
+    "concatenate",
+    "dot",
+    "maximum",
+    "minimum",
+    "multiply",
+    "subtract",
 ]

@@ -8,6 +8,8 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from pronghorn import activations, constraints, initializers, regularizers
 from pronghorn.constraints import ConstraintLike
 from pronghorn.initializers import InitializerLike
@@ -145,7 +147,7 @@ class PReLU(Layer):
     Args:
         alpha_initializer: Initial values of the slopes.
         alpha_regularizer: Term of the loss that depends on the slopes.
-        alpha_constraint: Rule for the slopes after every update.
+        alpha_constraint: What the slopes must fulfil after every update.
         shared_axes: Axes along which all positions have the same slope, such as [1, 2]
             for one slope per channel of an image.
 
@@ -219,6 +221,9 @@ class PReLU(Layer):
 class Softmax(Layer):
     """Exponentials divided by their sum along an axis, or several.
 
+    Calls may have a `mask` beside the input, which broadcasts to its shape: where it is
+    0 (or False) the result is 0, and what is there does not count.
+
     Args:
         axis: Axis along which the result sums to 1, or a list of axes.
 
@@ -231,6 +236,8 @@ class Softmax(Layer):
     Example:
         >>> Softmax()([[0.0, 0.0]])
         array([[0.5, 0.5]], dtype=float32)
+        >>> Softmax()(np.zeros((1, 3)), mask=np.array([[True, False, True]]))
+        array([[0.5, 0. , 0.5]], dtype=float32)
     """
 
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
@@ -239,12 +246,48 @@ class Softmax(Layer):
         axes = arguments.axes(self.label, "axis", axis)
         self.axis: int | list[int] = axes if several else axes[0]
 
+    def __call__(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
+        """Applies the layer to symbolic tensors or to arrays.
+
+        Args:
+            *args: The input.
+            training: As in `Layer`.
+            **kwargs: `mask`, if any.
+
+        Returns:
+            A symbolic tensor, or an array.
+        """
+        mask = kwargs.pop("mask", None)
+        if mask is not None:
+            args = ([*args, self._broadcast(mask, *args)],)
+        return super().__call__(*args, training=training, **kwargs)
+
+    def _broadcast(self, mask: Any, inputs: Any) -> Any:
+        """A mask of the input's shape, if it is an array."""
+        if not isinstance(mask, np.ndarray):
+            return mask
+        try:
+            return np.broadcast_to(mask, np.shape(inputs))
+        except ValueError as error:
+            raise ValueError(
+                f"{self.label}: expected a mask that broadcasts to the input's shape "
+                f"{np.shape(inputs)}, got {mask.shape}"
+            ) from error
+
     def lower(self, graph: GraphBuilder, *tensors: int) -> int:
         """Records the function."""
+        if len(tensors) == 1:
+            return self._lower_all(graph, tensors[0])
+        half, low, none = (graph.constant(number) for number in (0.5, -1e9, 0.0))
+        keep = graph.add("binary", [tensors[1], half], kind="greater")
+        result = self._lower_all(graph, graph.add("where", [keep, tensors[0], low]))
+        return graph.add("where", [keep, result, none])
+
+    def _lower_all(self, graph: GraphBuilder, tensor: int) -> int:
         axes = [self.axis] if isinstance(self.axis, int) else self.axis
         if len(axes) == 1:
-            return graph.add("softmax", tensors, axis=axes[0])
-        return self._lower_several(graph, tensors[0], axes)
+            return graph.add("softmax", [tensor], axis=axes[0])
+        return self._lower_several(graph, tensor, axes)
 
     def _lower_several(
         self, graph: GraphBuilder, tensor: int, axes: Sequence[int]

@@ -154,12 +154,6 @@ def data_format(owner: str, value: Any) -> str:
     return choice(owner, "data_format", given, config.DATA_FORMATS)
 
 
-def channels_last(owner: str, value: Any) -> str:
-    """A data format, of layers that know one so far."""
-    given = config.image_data_format() if value is None else value
-    return choice(owner, "data_format", given, ("channels_last",))
-
-
 def unsupported(owner: str, **arguments: Any) -> None:
     """Refuses arguments of Keras that nothing stands behind yet."""
     for name, value in arguments.items():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Axes that a layer works along, counted with the batch as 0, and bringing them last."""
+"""Axes that a layer works along, the batch being axis 0, and bringing them last."""
 
 from __future__ import annotations
 

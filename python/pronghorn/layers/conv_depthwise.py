@@ -88,6 +88,8 @@ class Depthwise(KernelLayer):
 class DepthwiseConvolution(Depthwise):
     """Base class of the depthwise ones; see `DepthwiseConv2D` for the arguments."""
 
+    kernel_channels = (-2, -1)
+
     def __init__(
         self,
         kernel_size: int | Sequence[int],

@@ -21,6 +21,7 @@ class ConvolutionTranspose(KernelLayer):
     """Base class of the transposed ones; see `Conv2DTranspose` for the arguments."""
 
     rank: ClassVar[int]
+    kernel_channels = (-2,)
 
     def __init__(
         self,

@@ -17,7 +17,8 @@ from pronghorn.layers.lowering import GraphBuilder
 from pronghorn.layers.symbolic import KerasTensor, Node, Shape
 from pronghorn.regularizers import RegularizerLike
 
-_INPUT_DTYPES = ("float32", "uint8")
+# What the data will be; the core is fed float32 or uint8.
+_INPUT_DTYPES = ("float32", "uint8", "int32", "int64")
 
 
 class InputLayer(Layer):
@@ -26,7 +27,8 @@ class InputLayer(Layer):
     Args:
         shape: Shape without the batch; None where a size is open.
         batch_size: Number of samples, if fixed.
-        dtype: "float32", or "uint8" as information that bytes will come.
+        dtype: "float32", or "uint8", "int32" or "int64" as information that such data
+            will come.
         batch_shape: Shape with the batch, instead of `shape` and `batch_size`.
         name: Name.
     """
@@ -84,7 +86,8 @@ def Input(
     Args:
         shape: Shape without the batch; None where a size is open.
         batch_size: Number of samples, if fixed.
-        dtype: "float32", or "uint8" as information that bytes will come.
+        dtype: "float32", or "uint8", "int32" or "int64" as information that such data
+            will come.
         batch_shape: Shape with the batch, instead of `shape` and `batch_size`.
         name: Name.
 

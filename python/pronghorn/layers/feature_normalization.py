@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Normalization: subtracts means and divides by deviations that are known beforehand."""
+"""Normalization: by means and deviations that are known beforehand."""
 
 from __future__ import annotations
 
@@ -56,7 +56,8 @@ class Normalization(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        found = [] if axis is None or axis == () else axes.given(self.label, axis)
+        none = axis is None or (isinstance(axis, list | tuple) and not axis)
+        found = [] if none else axes.given(self.label, axis)
         self.axis = tuple([found] if isinstance(found, int) else found)
         if (mean is None) != (variance is None):
             raise ValueError(

@@ -21,6 +21,7 @@ class LocallyConnected(KernelLayer):
     """Base class; see `LocallyConnected2D` for the arguments."""
 
     rank: ClassVar[int]
+    kernel_channels = (-1,)
 
     def __init__(
         self,

@@ -92,6 +92,10 @@ class GraphBuilder:
                 self.penalties += [] if penalty is None else [penalty]
         return self._parameters[key]
 
+    def variables(self) -> list[int]:
+        """Identities of the variables used so far, in the order of first use."""
+        return list(self._parameters)
+
     def constant(self, value: ArrayLike) -> int:
         """A tensor of fixed numbers, without a batch; the same one for equal values."""
         array = np.ascontiguousarray(value, np.float32).reshape(np.shape(value))
@@ -144,13 +148,13 @@ class GraphBuilder:
                 outputs: int | list[int] = record_call(layer, self, tensors, call)
             else:
                 outputs = layer.lower(self, *tensors)
-            listed = outputs if isinstance(outputs, list) else [outputs]
+            several = outputs if isinstance(outputs, list) else [outputs]
             regularizer = layer.activity_regularizer
             if regularizer is not None and self._penalized is not None:
                 self.penalties += [
-                    regularizer.lower_activity(self, output) for output in listed
+                    regularizer.lower_activity(self, output) for output in several
                 ]
-        return listed
+        return several
 
     @contextlib.contextmanager
     def _labelled(self, label: str) -> Iterator[None]:

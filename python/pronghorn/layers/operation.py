@@ -28,16 +28,15 @@ class Operation(Layer):
         return type(self).function(*args, **kwargs)
 
 
-_CLASSES: dict[str, type[Operation]] = {}
-
-
 def class_of(function: Callable[..., Any]) -> type[Operation]:
     """The operation of a function: `Add` of `add`."""
-    name = function.__name__
-    if name not in _CLASSES:
-        title = "".join(word.capitalize() for word in name.split("_"))
-        _CLASSES[name] = type(title, (Operation,), {"function": staticmethod(function)})
-    return _CLASSES[name]
+    known: type[Operation] | None = function.__dict__.get("operation")
+    if known is not None:
+        return known
+    title = "".join(word.capitalize() for word in function.__name__.split("_"))
+    made = type(title, (Operation,), {"function": staticmethod(function)})
+    function.__dict__["operation"] = made
+    return made
 
 
 def apply(

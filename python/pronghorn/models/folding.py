@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from pronghorn import activations
 from pronghorn.layers import axes
+from pronghorn.layers.batch_normalization import BatchNormalization
 from pronghorn.layers.core import Input
 from pronghorn.layers.kernel import KernelLayer
 from pronghorn.layers.layer import Layer
-from pronghorn.layers.normalization import BatchNormalization
 from pronghorn.layers.symbolic import KerasTensor, Node
 from pronghorn.training.trainer import Trainer
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pronghorn.models import configuration
 from pronghorn.models.model import Model
 
 
@@ -15,5 +16,16 @@ class Functional(Model):
     """
 
     def get_config(self) -> dict[str, Any]:
-        """Not supported yet."""
-        raise ValueError(f"{self.label}: get_config is not supported")
+        """The layers and their calls, in Keras's layout."""
+        return configuration.write(self)
+
+    @classmethod
+    def from_config(
+        cls,
+        config: dict[str, Any],
+        custom_objects: configuration.Classes | None = None,
+    ) -> Functional:
+        """A model with new weights from the dict of `get_config`."""
+        inputs, outputs = configuration.read(config, custom_objects)
+        trainable = bool(config.get("trainable", True))
+        return cls(inputs, outputs, name=config.get("name"), trainable=trainable)

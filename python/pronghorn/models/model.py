@@ -15,7 +15,7 @@ from pronghorn.layers.core import InputLayer
 from pronghorn.layers.layer import Layer
 from pronghorn.layers.lowering import GraphBuilder
 from pronghorn.layers.symbolic import KerasTensor, Node, Shape
-from pronghorn.models import folding, summary
+from pronghorn.models import configuration, folding, summary
 from pronghorn.models.network import Network
 from pronghorn.training import data
 from pronghorn.training.trainer import Trainer
@@ -76,7 +76,8 @@ class Model(Trainer):
                 _tensors("inputs", inputs), _tensors("outputs", outputs)
             )
             self.built = True
-            self.trainable = self._trainable
+            if "trainable" in kwargs:  # else layers that are frozen stay so
+                self.trainable = self._trainable
 
     # What the kinds of models differ in.
 
@@ -322,6 +323,10 @@ class Model(Trainer):
         """A model of the same kind; `layers` are those between inputs and outputs."""
         del layers
         return Model(inputs, outputs, name=self.name)
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The class and configuration as JSON; `kwargs` are those of `json.dumps`."""
+        return configuration.to_json(self, **kwargs)
 
     def save_weights(
         self, filepath: str | os.PathLike[str], overwrite: bool = True

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from pronghorn.layers.layer import Layer
 from pronghorn.layers.lowering import GraphBuilder
+from pronghorn.layers.operation import Operation
 from pronghorn.layers.symbolic import KerasTensor, Node
 
 
@@ -19,7 +20,8 @@ class Network:
 
     Attributes:
         nodes: The calls, each after those it depends on, without inputs.
-        layers: The layers, in Keras's order.
+        operations: The layers and operations, in Keras's order.
+        layers: Those that are layers.
     """
 
     def __init__(
@@ -31,8 +33,11 @@ class Network:
             raise ValueError("Model: expected different inputs, got one twice")
         order, seen = self._sorted()
         self.nodes = [node for node in order if not node.is_input]
-        self.layers = _layers(order, seen, [tensor.node for tensor in inputs])
-        names = [layer.name for layer in self.layers]
+        self.operations = _layers(order, seen, [tensor.node for tensor in inputs])
+        self.layers = [
+            layer for layer in self.operations if not isinstance(layer, Operation)
+        ]
+        names = [layer.name for layer in self.operations]
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(
@@ -69,8 +74,19 @@ class Network:
             stack.extend((before, False) for before in reversed(node.inputs))
         return order, seen
 
-    def lower(self, graph: GraphBuilder, tensors: Sequence[int]) -> list[int]:
-        """Records all calls; returns the outputs."""
+    def lower(
+        self,
+        graph: GraphBuilder,
+        tensors: Sequence[int],
+        replace: Callable[[KerasTensor, int], int] | None = None,
+    ) -> list[int]:
+        """Records all calls; returns the outputs.
+
+        Args:
+            graph: Where to record.
+            tensors: The inputs.
+            replace: Gives what stands for the result of a call from then on.
+        """
         values = {
             id(tensor): value
             for tensor, value in zip(self.inputs, tensors, strict=True)
@@ -78,7 +94,10 @@ class Network:
         for node in self.nodes:
             inputs = [values[id(tensor)] for tensor in node.inputs]
             outputs = graph.lower(node.layer, inputs, node.training, node.call)
-            for tensor, value in zip(node.outputs, outputs, strict=True):
+            for tensor, result in zip(node.outputs, outputs, strict=True):
+                value = result
+                if replace is not None:
+                    value = replace(tensor, value)
                 values.setdefault(id(tensor), value)
         return [values[id(tensor)] for tensor in self.outputs]
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from pronghorn.layers import serialization
 from pronghorn.layers.core import InputLayer
 from pronghorn.layers.layer import Layer
 from pronghorn.layers.symbolic import KerasTensor, Shape
@@ -155,5 +156,27 @@ class Sequential(Model):
         return list(self._layers)
 
     def get_config(self) -> dict[str, Any]:
-        """Not supported yet."""
-        raise ValueError(f"{self.label}: get_config is not supported")
+        """The layers, in Keras's layout."""
+        first = [] if self._input_layer is None else [self._input_layer]
+        config = {
+            "name": self.name,
+            "trainable": self.trainable,
+            "dtype": self.dtype,
+            "layers": [serialization.serialize(one) for one in [*first, *self._layers]],
+        }
+        if self._input_layer is not None:
+            config["build_input_shape"] = list(self._input_layer.batch_shape)
+        return config
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: serialization.Classes | None = None
+    ) -> Sequential:
+        """A model with new weights from the dict of `get_config`."""
+        layers = [
+            serialization.deserialize(one, custom_objects) for one in config["layers"]
+        ]
+        model = cls(layers, name=config.get("name"))
+        if not config.get("trainable", True):
+            model.trainable = False
+        return model

@@ -17,6 +17,9 @@ from pronghorn.ops.creation import (
     shape,
     zeros,
 )
+from pronghorn.ops.custom import (
+    custom_op,
+)
 from pronghorn.ops.elementwise import (
     abs,
     absolute,
@@ -167,6 +170,7 @@ __all__ = [
     "convert_to_numpy",
     "convert_to_tensor",
     "cos",
+    "custom_op",
     "depthwise_conv",
     "divide",
     "dot",

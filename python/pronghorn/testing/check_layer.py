@@ -7,17 +7,19 @@ counted, read, set, saved and loaded, gradients reach them, and a model with it 
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pronghorn.layers import Dense, Flatten, Input, Layer
-from pronghorn.models import Sequential
+from pronghorn.models import Model, Sequential
 from pronghorn.optimizers import Adam
 from pronghorn.testing import arrays
 from pronghorn.testing.reference import Array
+
+Inputs = Array | list[Array]  # of a layer
 
 BATCH = 19  # more than a group of vector lanes, and not a multiple of one
 EPOCHS = 30
@@ -27,9 +29,10 @@ def check_layer(
     cls: type[Layer],
     kwargs: Mapping[str, Any] | None = None,
     *,
-    input_shape: Sequence[int],
+    input_shape: Sequence[int] | Sequence[Sequence[int]],
     output_shape: Sequence[int] | None = None,
     parameters: int | None = None,
+    below: int | None = None,
     seed: int = 0,
 ) -> None:
     """Checks a layer; raises AssertionError that says what does not hold.
@@ -37,9 +40,11 @@ def check_layer(
     Args:
         cls: The layer's class.
         kwargs: Its arguments.
-        input_shape: Shape of an input, without the batch.
+        input_shape: Shape of an input, without the batch, or a list of shapes for a
+            layer that is called on a list.
         output_shape: The shape that must come out, without the batch.
         parameters: The number of parameters that it must have.
+        below: The inputs are whole numbers from 0 to below this.
         seed: Of weights and data.
 
     Example:
@@ -52,7 +57,7 @@ def check_layer(
     """
     kwargs = dict(kwargs or {})
     what = f"{cls.__name__}({', '.join(f'{k}={v!r}' for k, v in kwargs.items())})"
-    x = arrays.normal(seed, BATCH, *input_shape)
+    x = _draw(input_shape, below, seed)
     layer = cls(**kwargs)
     y = _check_shapes(what, layer, x, output_shape)
     _check_weights(what, layer, parameters, seed)
@@ -62,25 +67,60 @@ def check_layer(
     _require(not np.isnan(y).any(), f"{what}: NaN in the output for finite inputs")
 
 
+def _draw(
+    input_shape: Sequence[int] | Sequence[Sequence[int]], below: int | None, seed: int
+) -> Inputs:
+    if input_shape and not isinstance(input_shape[0], int):
+        shapes = [list(shape) for shape in input_shape if not isinstance(shape, int)]
+        return [_array(shape, below, seed + i) for i, shape in enumerate(shapes)]
+    return _array([n for n in input_shape if isinstance(n, int)], below, seed)
+
+
+def _array(shape: Sequence[int], below: int | None, seed: int) -> Array:
+    if below is None:
+        return arrays.normal(seed, BATCH, *shape)
+    return arrays.labels(seed, below, BATCH, *shape).astype(np.float32)
+
+
+def _each(function: Callable[[Array], Any], x: Inputs) -> Any:
+    """Of an input, or a list of them for a list."""
+    return [function(one) for one in x] if isinstance(x, list) else function(x)
+
+
+def _tensors(x: Inputs) -> Any:
+    return _each(lambda one: Input(one.shape[1:]), x)
+
+
+def _stack(x: Inputs, *stacked: Layer) -> Model:
+    """A model of layers, the first of which takes x."""
+    if not isinstance(x, list):
+        return Sequential([Input(x.shape[1:]), *stacked])
+    inputs = y = _tensors(x)
+    for layer in stacked:
+        y = layer(y)
+    return Model(inputs, y)
+
+
 def _require(condition: bool, message: str) -> None:
     if not condition:
         raise AssertionError(message)
 
 
 def _check_shapes(
-    what: str, layer: Layer, x: Array, output_shape: Sequence[int] | None
+    what: str, layer: Layer, x: Inputs, output_shape: Sequence[int] | None
 ) -> Array:
     """Shapes as computed, symbolic and real; the same bits again."""
-    promised = tuple(layer.compute_output_shape((None, *x.shape[1:])))
+    shape = _each(lambda one: (None, *one.shape[1:]), x)
+    promised = tuple(layer.compute_output_shape(shape))
     _require(promised[0] is None, f"{what}: the batch of {promised} is not open")
-    symbolic = layer(Input(x.shape[1:])).shape
+    symbolic = layer(_tensors(x)).shape
     y = layer(x)
-    for name, shape in (("symbolic", symbolic[1:]), ("real", y.shape[1:])):
+    for name, found in (("symbolic", symbolic[1:]), ("real", y.shape[1:])):
         _require(
-            tuple(shape) == promised[1:],
-            f"{what}: {name} shape {shape}, compute_output_shape says {promised[1:]}",
+            tuple(found) == promised[1:],
+            f"{what}: {name} shape {found}, compute_output_shape says {promised[1:]}",
         )
-    _require(len(y) == len(x), f"{what}: {len(y)} outputs for {len(x)} inputs")
+    _require(len(y) == BATCH, f"{what}: {len(y)} outputs for {BATCH} inputs")
     if output_shape is not None:
         _require(
             promised[1:] == tuple(output_shape),
@@ -88,7 +128,9 @@ def _check_shapes(
         )
     _same(layer(x), y, f"{what}: two calls")
     # Another batch size is another plan, perhaps another layout.
-    close = np.allclose(layer(x[:1]), y[:1], rtol=1e-4, atol=1e-5)
+    close = np.allclose(
+        layer(_each(lambda one: one[:1], x)), y[:1], rtol=1e-4, atol=1e-5
+    )
     _require(close, f"{what}: an image alone and in a batch give different outputs")
     return np.asarray(y)
 
@@ -126,7 +168,7 @@ def _check_weights(what: str, layer: Layer, parameters: int | None, seed: int) -
             _same(got, wanted, f"{what}: weights after a refused set_weights()")
 
 
-def _check_config(what: str, layer: Layer, x: Array) -> None:
+def _check_config(what: str, layer: Layer, x: Inputs) -> None:
     config = layer.get_config()
     copy = type(layer).from_config(json.loads(json.dumps(config)))
     _require(
@@ -134,15 +176,15 @@ def _check_config(what: str, layer: Layer, x: Array) -> None:
         f"{what}: from_config() of {config} made a layer with {copy.get_config()}",
     )
     _require(copy.name == layer.name, f"{what}: the name is lost in the configuration")
-    copy(Input(x.shape[1:]))
+    copy(_tensors(x))
     copy.set_weights(layer.get_weights())
     _same(copy(x), layer(x), f"{what}: the layer made from its configuration")
 
 
 def _check_saving(
-    what: str, cls: type[Layer], kwargs: Mapping[str, Any], x: Array
+    what: str, cls: type[Layer], kwargs: Mapping[str, Any], x: Inputs
 ) -> None:
-    models = [Sequential([Input(x.shape[1:]), cls(**kwargs)]) for _ in range(2)]
+    models = [_stack(x, cls(**kwargs)) for _ in range(2)]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "layer.weights.h5"
         models[0].save_weights(path)
@@ -152,10 +194,10 @@ def _check_saving(
 
 
 def _check_learning(
-    what: str, cls: type[Layer], kwargs: Mapping[str, Any], x: Array, y: Array
+    what: str, cls: type[Layer], kwargs: Mapping[str, Any], x: Inputs, y: Array
 ) -> None:
     layer = cls(**kwargs)
-    model = Sequential([Input(x.shape[1:]), layer, Flatten(), Dense(2)])
+    model = _stack(x, layer, Flatten(), Dense(2))
     model.compile(Adam(0.01), "mse")
     trained = layer.trainable_weights
     before = [w.numpy() for w in layer.weights]

@@ -33,3 +33,8 @@ def pair(value):
 def fits(shape, size, dilation=1):
     reach = [(k - 1) * d + 1 for k, d in zip(pair(size), pair(dilation), strict=True)]
     return shape[0] >= reach[0] and shape[1] >= reach[1]
+
+
+def branches_of(drawn):
+    """Of a merging layer, the layers of each branch; nothing for the rest."""
+    return drawn[2] if len(drawn) > 2 else []

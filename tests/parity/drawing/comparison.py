@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from drawing.choices import branches_of
 from drawing.objectives import draw_targets
 
 RELATIVE = 1e-4  # of the change, for weights; of the largest value, for the rest
@@ -27,20 +28,36 @@ class Data:
     initial: list
 
 
+def made(api, drawn):
+    """The layer that a family drew."""
+    name, arguments = drawn[:2]
+    return getattr(api.layers, name)(**arguments)
+
+
+def applied(api, drawn, x):
+    """What it makes of a symbolic tensor, and of the branches that start there."""
+    if not branches_of(drawn):
+        return made(api, drawn)(x)
+    inputs = [x]
+    for branch in branches_of(drawn):
+        y = x
+        for layer in branch:
+            y = made(api, layer)(y)
+        inputs.append(y)
+    return made(api, drawn)(inputs)
+
+
 def build(api, configuration):
     """The compiled model."""
-    layers = [
-        getattr(api.layers, name)(**arguments)
-        for name, arguments in configuration.layers
-    ]
+    inputs = api.Input(configuration.input_shape)
     if configuration.functional:
-        inputs = api.Input(configuration.input_shape)
         outputs = inputs
-        for layer in layers:
-            outputs = layer(outputs)
+        for drawn in configuration.layers:
+            outputs = applied(api, drawn, outputs)
         model = api.Model(inputs, outputs)
     else:
-        model = api.Sequential([api.Input(configuration.input_shape), *layers])
+        layers = [made(api, drawn) for drawn in configuration.layers]
+        model = api.Sequential([inputs, *layers])
     loss, loss_arguments = configuration.loss
     optimizer, optimizer_arguments = configuration.optimizer
     model.compile(

@@ -6,7 +6,7 @@ from pprint import pformat
 
 import numpy as np
 
-from drawing.choices import RANK_OF_IMAGES, number, pick
+from drawing.choices import RANK_OF_IMAGES, branches_of, number, pick
 from drawing.families import FAMILIES
 from drawing.objectives import OPTIMIZERS, draw_objective, rules
 
@@ -22,7 +22,7 @@ class Configuration:
     number: int
     family: str
     input_shape: tuple
-    layers: list  # (class name, arguments)
+    layers: list  # (class name, arguments), of merging layers also branches
     loss: tuple
     metrics: list
     target: str
@@ -92,7 +92,7 @@ def draw(seed, index, output_shape):
         batch=batch,
         # Three steps; seldom a smaller last one, which Keras compiles again for.
         rows=2 * batch + (number(rng, 1, batch) if rng.random() < 0.3 else batch),
-        functional=bool(rng.random() < 0.3),
+        functional=bool(rng.random() < 0.3 or any(branches_of(d) for d, _ in layers)),
         step_by_step=bool(rng.random() < 0.5),
         weighted=bool(one_row and rng.random() < 0.4),
         images=pick(rng, ["float32", "float32", "float64", "uint8"]),

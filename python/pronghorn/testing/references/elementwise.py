@@ -38,7 +38,8 @@ def relu6(x: Array) -> Array:
 
 def gelu_tanh(x: Array) -> Array:
     """Gelu by a formula with tanh."""
-    return x / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+    inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
+    return np.asarray(x / 2 * (1 + np.tanh(inner)))
 
 
 def soft_shrink(x: Array, threshold: float) -> Array:
@@ -58,68 +59,73 @@ def tanh_shrink(x: Array) -> Array:
     return np.where(np.abs(x) < 1e-2, series, x - np.tanh(x))
 
 
-Function = Callable[[Array, float, float], Array]
-FUNCTIONS: dict[str, Function] = {
-    "abs": lambda x, a, b: np.abs(x),
-    "ceil": lambda x, a, b: np.ceil(x),
-    "celu": lambda x, a, b: np.where(x > 0, x, a * np.expm1(np.minimum(x, 0) / a)),
-    "cos": lambda x, a, b: np.cos(x),
-    "elu": lambda x, a, b: elu(x, a),
-    "erf": lambda x, a, b: _erf(x),
-    "exp": lambda x, a, b: np.exp(x),
-    "expm1": lambda x, a, b: np.expm1(x),
-    "floor": lambda x, a, b: np.floor(x),
-    "gelu": lambda x, a, b: x / 2 * (1 + _erf(x / math.sqrt(2))),
-    "gelu_tanh": lambda x, a, b: gelu_tanh(x),
-    "hard_shrink": lambda x, a, b: np.where(np.abs(x) > a, x, 0),
-    "hard_sigmoid": lambda x, a, b: relu6(x + 3) / 6,
-    "hard_silu": lambda x, a, b: x * relu6(x + 3) / 6,
-    "hard_tanh": lambda x, a, b: np.clip(x, -1, 1),
-    "is_finite": lambda x, a, b: np.isfinite(x).astype(x.dtype),
-    "is_inf": lambda x, a, b: np.isinf(x).astype(x.dtype),
-    "is_nan": lambda x, a, b: np.isnan(x).astype(x.dtype),
-    "leaky_relu": lambda x, a, b: np.where(x >= 0, x, a * x),
-    "log": lambda x, a, b: np.log(x),
-    "log1p": lambda x, a, b: np.log1p(x),
-    "log_sigmoid": lambda x, a, b: -softplus(-x),
-    "logical_not": lambda x, a, b: np.logical_not(x).astype(x.dtype),
-    "mish": lambda x, a, b: x * np.tanh(softplus(x)),
-    "negative": lambda x, a, b: -x,
-    "reciprocal": lambda x, a, b: 1 / x,
-    "relu6": lambda x, a, b: relu6(x),
-    "round": lambda x, a, b: np.round(x),
-    "rsqrt": lambda x, a, b: 1 / np.sqrt(x),
-    "selu": lambda x, a, b: SELU[1] * elu(x, SELU[0]),
-    "sigmoid": lambda x, a, b: sigmoid(x),
-    "sign": lambda x, a, b: np.sign(x),
-    "silu": lambda x, a, b: x * sigmoid(x),
-    "sin": lambda x, a, b: np.sin(x),
-    "soft_shrink": lambda x, a, b: soft_shrink(x, a),
-    "softplus": lambda x, a, b: softplus(x),
-    "softsign": lambda x, a, b: x / (1 + np.abs(x)),
-    "sparse_plus": lambda x, a, b: sparse_plus(x),
-    "sparse_sigmoid": lambda x, a, b: np.clip(x + 1, 0, 2) / 2,
-    "sqrt": lambda x, a, b: np.sqrt(x),
-    "square": lambda x, a, b: x * x,
-    "squareplus": lambda x, a, b: (x + np.sqrt(x * x + a)) / 2,
-    "tan": lambda x, a, b: np.tan(x),
-    "tanh": lambda x, a, b: np.tanh(x),
-    "tanh_shrink": lambda x, a, b: tanh_shrink(x),
-    "threshold": lambda x, a, b: np.where(x > a, x, b),
+PLAIN: dict[str, Callable[[Array], Array]] = {
+    "abs": np.abs,
+    "ceil": np.ceil,
+    "cos": np.cos,
+    "erf": _erf,
+    "exp": np.exp,
+    "expm1": np.expm1,
+    "floor": np.floor,
+    "gelu": lambda x: x / 2 * (1 + _erf(x / math.sqrt(2))),
+    "gelu_tanh": gelu_tanh,
+    "hard_sigmoid": lambda x: relu6(x + 3) / 6,
+    "hard_silu": lambda x: x * relu6(x + 3) / 6,
+    "hard_tanh": lambda x: np.clip(x, -1, 1),
+    "is_finite": lambda x: np.isfinite(x).astype(x.dtype),
+    "is_inf": lambda x: np.isinf(x).astype(x.dtype),
+    "is_nan": lambda x: np.isnan(x).astype(x.dtype),
+    "log": np.log,
+    "log1p": np.log1p,
+    "log_sigmoid": lambda x: -softplus(-x),
+    "logical_not": lambda x: np.logical_not(x).astype(x.dtype),
+    "mish": lambda x: x * np.tanh(softplus(x)),
+    "negative": lambda x: -x,
+    "reciprocal": lambda x: 1 / x,
+    "relu6": relu6,
+    "round": np.round,
+    "rsqrt": lambda x: 1 / np.sqrt(x),
+    "selu": lambda x: SELU[1] * elu(x, SELU[0]),
+    "sigmoid": sigmoid,
+    "sign": np.sign,
+    "silu": lambda x: x * sigmoid(x),
+    "sin": np.sin,
+    "softplus": softplus,
+    "softsign": lambda x: x / (1 + np.abs(x)),
+    "sparse_plus": sparse_plus,
+    "sparse_sigmoid": lambda x: np.clip(x + 1, 0, 2) / 2,
+    "sqrt": np.sqrt,
+    "square": lambda x: x * x,
+    "tan": np.tan,
+    "tanh": np.tanh,
+    "tanh_shrink": tanh_shrink,
 }
+WITH_ALPHA: dict[str, Callable[[Array, float], Array]] = {
+    "celu": lambda x, a: np.where(x > 0, x, a * np.expm1(np.minimum(x, 0) / a)),
+    "elu": elu,
+    "hard_shrink": lambda x, a: np.where(np.abs(x) > a, x, 0),
+    "leaky_relu": lambda x, a: np.where(x >= 0, x, a * x),
+    "soft_shrink": soft_shrink,
+    "squareplus": lambda x, a: (x + np.sqrt(x * x + a)) / 2,
+}
+FUNCTIONS = sorted([*PLAIN, *WITH_ALPHA, "threshold"])
 
 
 def unary(inputs: Sequence[Array], attributes: Attributes) -> Array:
     """The function `kind`, with its numbers alpha and beta."""
-    kind = attributes["kind"]
-    alpha = attributes.get("alpha", ALPHA.get(kind, 0.0))
+    x, kind = inputs[0], attributes["kind"]
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        y = FUNCTIONS[kind](inputs[0], alpha, attributes.get("beta", 0.0))
-    return np.asarray(y, inputs[0].dtype)
+        if kind == "threshold":
+            y = np.where(x > attributes["alpha"], x, attributes["beta"])
+        elif kind in WITH_ALPHA:
+            y = WITH_ALPHA[kind](x, attributes.get("alpha", ALPHA[kind]))
+        else:
+            y = PLAIN[kind](x)
+    return np.asarray(y, x.dtype)
 
 
 def _unary_magnitude(inputs: Sequence[Array], attributes: Attributes) -> Array:
-    # Saturating functions are a constant and a small rest: their error is the constant's.
+    # A saturating function is a constant and a small rest: the constant errs.
     y = np.abs(unary(inputs, attributes))
     return np.asarray(y + np.minimum(np.abs(inputs[0]), 1))
 

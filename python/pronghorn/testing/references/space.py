@@ -149,7 +149,7 @@ def _resized(x: Array, attributes: Attributes, absolute: bool) -> Array:
     rows, columns = (_resize_matrix(n, m, attributes) for n, m in sizes)
     if absolute:
         x, rows, columns = np.abs(x), np.abs(rows), np.abs(columns)
-    return np.einsum("bhwc,ih,jw->bijc", x, rows, columns)
+    return np.asarray(np.einsum("bhwc,ih,jw->bijc", x, rows, columns))
 
 
 def resize2d(inputs: Sequence[Array], attributes: Attributes) -> Array:

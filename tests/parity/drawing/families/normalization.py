@@ -12,10 +12,9 @@ def scales(rng):
     }
 
 
-def axes(rng, shape):
-    """One axis or several, the last ones more often."""
-    last = list(range(1, len(shape) + 1))[-number(rng, 1, len(shape)) :]
-    return pick(rng, [-1, number(rng, 1, len(shape)), last])
+def last_axes(rng, shape):
+    axes = list(range(1, len(shape) + 1))[-number(rng, 1, len(shape)) :]
+    return pick(rng, [-1, axes])
 
 
 def batch_normalization(rng, shape):
@@ -27,7 +26,10 @@ def batch_normalization(rng, shape):
 
 
 def layer_normalization(rng, shape):
-    return "LayerNormalization", {**scales(rng), "axis": axes(rng, shape)}
+    return "LayerNormalization", {
+        **scales(rng),
+        "axis": pick(rng, [number(rng, 1, len(shape)), last_axes(rng, shape)]),
+    }
 
 
 def group_normalization(rng, shape):
@@ -39,7 +41,8 @@ def group_normalization(rng, shape):
 
 def rms_normalization(rng, shape):
     epsilon = pick(rng, [1e-6, 1e-3])
-    return "RMSNormalization", {"axis": axes(rng, shape), "epsilon": epsilon}
+    # Keras's scale only fits the last axes.
+    return "RMSNormalization", {"axis": last_axes(rng, shape), "epsilon": epsilon}
 
 
 def unit_normalization(rng, shape):
