@@ -63,21 +63,14 @@ class ScaledNormalization(Layer):
     def add_scales(self, shape: Sequence[int]) -> None:
         """Makes `gamma` and `beta`."""
         if self.scale:
-            self.gamma = self.add_weight(
-                shape,
-                self.gamma_initializer,
-                name="gamma",
-                regularizer=self.gamma_regularizer,
-                constraint=self.gamma_constraint,
-            )
+            self.gamma = self._add_scale("gamma", shape)
         if self.center:
-            self.beta = self.add_weight(
-                shape,
-                self.beta_initializer,
-                name="beta",
-                regularizer=self.beta_regularizer,
-                constraint=self.beta_constraint,
-            )
+            self.beta = self._add_scale("beta", shape)
+
+    def _add_scale(self, name: str, shape: Sequence[int]) -> Variable:
+        kinds = ("initializer", "regularizer", "constraint")
+        rules = {kind: getattr(self, f"{name}_{kind}") for kind in kinds}
+        return self.add_weight(shape, name=name, **rules)
 
     def lower_norm(
         self,
