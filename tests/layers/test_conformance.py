@@ -17,6 +17,7 @@ CASES = [
     ("AveragePooling2D", {}, (7, 6, 3), (3, 3, 3), 0),
     ("AveragePooling2D", {"pool_size": 3, "strides": 2, "padding": "same"},
      (7, 6, 3), (4, 3, 3), 0),
+    ("ActivityRegularization", {"l1": 0.1, "l2": 0.2}, (6,), (6,), 0),
     ("Conv2D", {"filters": 6, "kernel_size": 5}, (28, 28, 1), (24, 24, 6), 156),
     ("Conv2D", {"filters": 4, "kernel_size": (3, 2), "strides": (2, 1),
                 "padding": "same", "activation": "relu"}, (7, 6, 3), (4, 6, 4), 76),
@@ -55,6 +56,7 @@ def test_layer(case):
         input_shape=input_shape,
         output_shape=output_shape,
         parameters=parameters,
+        jumps="threshold" in kwargs,
     )
 
 
