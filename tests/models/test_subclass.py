@@ -64,9 +64,9 @@ def test_build_by_shape_then_load(tmp_path):
     with h5py.File(path) as file:
         names = set()
         file.visit(names.add)
-    assert "zed/convs/conv2d_1/vars/0" in names
+    assert "layers/block/convs/conv2d_1/vars/0" in names
     assert "heads/dense_1/vars/1" in names
-    assert not any(name.startswith("layers") for name in names)
+    assert not any(name.startswith("zed") for name in names)
     other = Net()
     other.build((None, 6, 6, 2))
     other.load_weights(path)

@@ -254,9 +254,15 @@ class Model(Trainer):
         return shapes
 
     def attributes(self) -> list[tuple[str, Any]]:
-        """`layers` first, then attributes with layers in them."""
-        first = [] if self.is_traced() else [("layers", self.layers)]
-        return [*first, *super().attributes()]
+        """Attributes with layers in them, and `layers`, in the order of Keras's files.
+
+        In a class of one's own `layers` comes among its attributes, by its name.
+        """
+        own: list[tuple[str, Any]] = [("layers", self.layers)]
+        found = super().attributes()
+        if not self.is_traced():
+            return own + found
+        return sorted(own + found, key=lambda one: (one[0].startswith("_"), one[0]))
 
     def known_inputs(self) -> list[Shape]:
         """The shapes of the inputs; none for a subclass that was not called yet."""
