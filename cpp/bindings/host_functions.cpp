@@ -26,7 +26,7 @@ py::array_t<float> copied(const HostFunction::Array<T>& array) {
 
 void write(const py::object& result, const HostFunction::Array<float>& to, const char* what) {
     const Values values = Values::ensure(result);
-    if (!values) throw py::error_already_set();
+    check(static_cast<bool>(values), "custom", "expected ", what, ", got something else");
     const Shape shape(std::vector<int64_t>(values.shape(), values.shape() + values.ndim()));
     check(shape == to.shape, "custom", "expected ", what, " of shape ", to.shape, ", got ", shape);
     std::copy_n(values.data(), shape.elements(), to.data);

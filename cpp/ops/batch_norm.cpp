@@ -320,6 +320,16 @@ class BatchNorm final : public Op {
             norm.offset = table(args, kOffset);
         }
         kernels_->channel_norm_backward(norm, args.d_in[0]);
+        if (training_ && group_ > 1) clear_idle_lanes(args);
+    }
+    /// Lanes without an image have no gradient: sums over lanes count on it.
+    void clear_idle_lanes(const Args& args) const {
+        const int64_t used = batch_ % group_, last = batch_ / group_ * group_ - args.first_image;
+        if (used == 0 || last >= args.images) return;
+        float* dx = args.d_in[0] + last * positions_ * channels_;
+        for (int64_t i = 0; i < positions_ * channels_; ++i) {
+            for (int64_t lane = used; lane < group_; ++lane) dx[i * group_ + lane] = 0.0f;
+        }
     }
 
     bool training_, scale_, center_;

@@ -427,29 +427,12 @@ def _along_axis(op: str, x: Any, axis: int) -> Array:
     return np.moveaxis(result.reshape(*last.shape[:-1], result.shape[-1]), -1, axis)
 
 
-_UNARY = {  # by name: what the core calls it
-    "celu": "celu",
-    "elu": "elu",
-    "exponential": "exp",
-    "gelu": "gelu",
-    "hard_shrink": "hard_shrink",
-    "hard_sigmoid": "hard_sigmoid",
-    "hard_silu": "hard_silu",
-    "hard_tanh": "hard_tanh",
-    "leaky_relu": "leaky_relu",
-    "log_sigmoid": "log_sigmoid",
-    "mish": "mish",
-    "relu6": "relu6",
-    "selu": "selu",
-    "silu": "silu",
-    "soft_shrink": "soft_shrink",
-    "softplus": "softplus",
-    "softsign": "softsign",
-    "sparse_plus": "sparse_plus",
-    "sparse_sigmoid": "sparse_sigmoid",
-    "squareplus": "squareplus",
-    "tanh_shrink": "tanh_shrink",
-}
+_SAME_NAME = (  # in Keras and in the core
+    "celu elu gelu hard_shrink hard_sigmoid hard_silu hard_tanh leaky_relu "
+    "log_sigmoid mish relu6 selu silu soft_shrink softplus softsign "
+    "sparse_plus sparse_sigmoid squareplus tanh_shrink"
+)
+_UNARY = {name: name for name in _SAME_NAME.split()} | {"exponential": "exp"}
 _FUSED = ("relu", "sigmoid", "tanh")  # what other ops of the core may take in
 _ALONG_AXIS = ("glu", "log_softmax", "softmax", "sparsemax")
 

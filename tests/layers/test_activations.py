@@ -20,7 +20,8 @@ CASES = [
     ("PReLU", {"shared_axes": [1, 2], "alpha_initializer": "ones"}, (6, 5, 4),
      (6, 5, 4), 4),
     ("PReLU", {"shared_axes": 1}, (6, 5), (6, 5), 5),
-    ("PReLU", {"alpha_regularizer": "l2", "alpha_constraint": "non_neg"},
+    ("PReLU", {"alpha_regularizer": "l2", "alpha_constraint": "non_neg",
+               "alpha_initializer": "ones"},
      (5,), (5,), 5),
     ("Maxout", {"num_units": 2}, (6,), (2,), 0),
     ("Maxout", {"num_units": 3, "axis": 1}, (6, 5), (3, 5), 0),
@@ -31,7 +32,8 @@ CASES = [
 BY_NAME = sorted(
     name
     for name, function in inspect.getmembers(activations, inspect.isfunction)
-    if not name.startswith("_")
+    if function.__module__ == activations.__name__
+    and not name.startswith("_")
     and name not in ("get", "serialize", "deserialize", "lower", "relu_op", "threshold")
 )
 

@@ -119,6 +119,28 @@ def test_branches_shared_layers_and_other_readers():
     assert_same_answers(model, folded)
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda: layers.DepthwiseConv2D(3, depth_multiplier=2),
+        lambda: layers.Conv2DTranspose(3, 2),  # as many channels as come in
+        lambda: layers.Conv2D(4, 3, data_format="channels_first"),
+    ],
+)
+def test_other_convolutions(layer):
+    made = layer()
+    axis = 1 if made.data_format == "channels_first" else -1
+    model = Sequential([Input(SHAPE), made, layers.BatchNormalization(axis)])
+    folded = randomized(model).fold_batch_norm()
+    assert kinds(folded) == kinds(model)[:1]
+    assert_same_answers(model, folded)
+    expected = unfolded(model, X)
+    np.testing.assert_allclose(
+        model.predict(X, verbose=0), expected, rtol=1e-4,
+        atol=1e-5 * np.abs(expected).max(),
+    )  # fmt: skip
+
+
 def test_axis_that_is_not_the_channels():
     model = Sequential(
         [Input(SHAPE), layers.Conv2D(4, 1), layers.BatchNormalization(axis=1)]

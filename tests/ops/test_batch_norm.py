@@ -220,6 +220,27 @@ def test_behind_a_convolution(kernel, training, relu):
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("batch", [3, 13, 17, 33])
+def test_lanes_without_an_image_have_no_gradient(batch):
+    """The bias before a norm changes nothing; lanes must not add what is no image's."""
+    for isa in isas():
+        graph = _core.Graph(batch, True, isa)
+        shapes = [(3, 3, 3, 6), (6,), (6,), (6,), (6,), (6,)]
+        buffers = [_core.Buffer(shape) for shape in shapes]
+        for seed, buffer in enumerate(buffers):
+            buffer.array[...] = np.abs(arrays.normal(seed, *buffer.array.shape))
+        tensors = [
+            graph.parameter(buffer, trainable=i < 4) for i, buffer in enumerate(buffers)
+        ]
+        y = graph.add("conv2d", [graph.input((6, 6, 3)), *tensors[:2]], SAME)
+        y = graph.add("batch_norm", [y, *tensors[2:]], {"training": True})
+        loss = graph.add("mean_squared_error", [y, graph.input((6, 6, 6))], {})
+        plan = graph.compile(losses=[(loss, -1, "sum", float(6 * 6 * 6))])
+        x, target = arrays.normal(7, batch, 6, 6, 3), arrays.normal(8, batch, 6, 6, 6)
+        kernel, bias, *_ = plan.gradients([x, target], np.arange(batch))
+        assert np.abs(bias).max() < 1e-5 * np.abs(kernel).max()
+
+
 def stages(build, shape, parameters, batch=3):
     graph = _core.Graph(batch, False)
     images = [graph.input(shape)]

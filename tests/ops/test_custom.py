@@ -35,7 +35,7 @@ def test_another_shape_comes_out():
 
     check_op(
         "custom",
-        [arrays.normal(1, 33, 4, 5)],
+        [np.rint(4 * arrays.normal(1, 33, 4, 5))],  # sums are exact
         {"function": (lambda x: x.sum(-1, keepdims=True), backward), "shape": [4, 1]},
     )
 
@@ -80,7 +80,7 @@ def test_exception_reaches_the_caller_and_the_plan_lives_on():
     [
         (lambda x: x[:, :1], lambda dy, x: dy, r"expected .* \(3, 4\), got \(3, 1\)"),
         (lambda x: x, lambda dy, x: [dy, dy], "expected 1 gradients, got 2"),
-        (lambda x: x, lambda dy, x: dy[0], r"a gradient of shape \(3, 4\), got \(4\)"),
+        (lambda x: x, lambda dy, x: dy[0], r"a gradient of shape \(3, 4\), got \(4,\)"),
     ],
 )
 def test_wrong_results(forward, backward, message):

@@ -226,6 +226,18 @@ def test_names_and_defaults():
         ("CategoricalCrossentropy", ONE_HOT, PROBABILITIES),
         ("SparseCategoricalCrossentropy", LABELS, PROBABILITIES),
         ("BinaryCrossentropy", ONE_HOT, PROBABILITIES),
+        ("TopKCategoricalAccuracy", ONE_HOT, SCORES),
+        ("SparseTopKCategoricalAccuracy", LABELS, SCORES),
+        ("RootMeanSquaredError", ONE_HOT, SCORES),
+        ("MeanAbsolutePercentageError", SCORES[::-1], SCORES),
+        ("MeanSquaredLogarithmicError", ONE_HOT, PROBABILITIES),
+        ("LogCoshError", ONE_HOT, SCORES),
+        ("CosineSimilarity", ONE_HOT, SCORES),
+        ("Hinge", ONE_HOT, SCORES),
+        ("SquaredHinge", SIGNS, SCORES),
+        ("CategoricalHinge", ONE_HOT, SCORES),
+        ("KLDivergence", PROBABILITIES[::-1], PROBABILITIES),
+        ("Poisson", ONE_HOT, PROBABILITIES),
     ],
 )
 def test_metrics(name, truth, prediction):
@@ -237,6 +249,54 @@ def test_metrics(name, truth, prediction):
         np.testing.assert_allclose(ours.result(), float(theirs.result()), **TOLERANCE)
     ours.reset_state()
     assert ours.result() == 0
+
+
+ROWS = PROBABILITIES.reshape(-1, 5)
+TRUTHS = ONE_HOT.reshape(-1, 5)
+COUNTING = [
+    ("Precision", {}, TRUTHS, ROWS),
+    ("Precision", {"thresholds": [0.1, 0.4]}, TRUTHS, ROWS),
+    ("Recall", {"thresholds": 0.2}, TRUTHS, ROWS),
+    ("AUC", {}, TRUTHS, ROWS),
+    ("AUC", {"curve": "PR", "num_thresholds": 50}, TRUTHS, ROWS),
+    ("F1Score", {}, TRUTHS, ROWS),
+    ("F1Score", {"average": "micro", "threshold": 0.3}, TRUTHS, ROWS),
+    ("F1Score", {"average": "macro"}, TRUTHS, ROWS),
+    ("F1Score", {"average": "weighted"}, TRUTHS, ROWS),
+    ("BinaryIoU", {"threshold": 0.3}, TRUTHS, ROWS),
+    ("OneHotIoU", {"num_classes": 5, "target_class_ids": [1, 3]}, TRUTHS, ROWS),
+    ("OneHotMeanIoU", {"num_classes": 5}, TRUTHS, ROWS),
+    (
+        "MeanIoU",
+        {"num_classes": 5, "sparse_y_pred": False},
+        LABELS.reshape(-1),
+        ROWS,
+    ),
+]
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(("name", "arguments", "truth", "prediction"), COUNTING)
+def test_counting_metrics(name, arguments, truth, prediction, weighted):
+    # float32, as Keras's overlaps cut weights to whole numbers otherwise.
+    theirs, ours = (
+        getattr(api.metrics, name)(**arguments, dtype="float32")
+        for api in (keras, pronghorn)
+    )
+    for part in (slice(0, 11), slice(11, 28)):
+        weights = WEIGHTS.reshape(-1)[part]
+        if name == "BinaryIoU":  # Keras wants one for each element
+            given = [np.repeat(weights[:, None], 5, axis=1), weights]
+        else:
+            given = [weights, weights]
+        for metric, one in zip((theirs, ours), given, strict=True):
+            metric.update_state(
+                truth[part], prediction[part], sample_weight=one if weighted else None
+            )
+    np.testing.assert_allclose(ours.result(), np.asarray(theirs.result()), rtol=1e-5)
+    assert ours.name.split("_")[0] == theirs.name.split("_")[0]
+    ours.reset_state()
+    assert not np.any(ours.result())
 
 
 def test_functions():

@@ -6,11 +6,13 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn import initializers
+from pronghorn.constraints import ConstraintLike
 from pronghorn.initializers import InitializerLike
 from pronghorn.layers import arguments, axes
 from pronghorn.layers.lowering import GraphBuilder
 from pronghorn.layers.normalization import ScaledNormalization
 from pronghorn.layers.symbolic import Shape
+from pronghorn.regularizers import RegularizerLike
 from pronghorn.variable import Variable
 
 
@@ -32,10 +34,10 @@ class BatchNormalization(ScaledNormalization):
         gamma_initializer: Initial values of `gamma`.
         moving_mean_initializer: Initial values of the moving mean.
         moving_variance_initializer: Initial values of the moving variance.
-        beta_regularizer: None; nothing else is supported, as for the rest.
-        gamma_regularizer: None.
-        beta_constraint: None.
-        gamma_constraint: None.
+        beta_regularizer: Term of the loss that depends on `beta`.
+        gamma_regularizer: Likewise of `gamma`.
+        beta_constraint: What `beta` must fulfil after every update.
+        gamma_constraint: Likewise `gamma`.
         renorm: False; batch renormalisation is not supported.
         renorm_clipping: None.
         renorm_momentum: Without effect.
@@ -74,10 +76,10 @@ class BatchNormalization(ScaledNormalization):
         gamma_initializer: InitializerLike = "ones",
         moving_mean_initializer: InitializerLike = "zeros",
         moving_variance_initializer: InitializerLike = "ones",
-        beta_regularizer: None = None,
-        gamma_regularizer: None = None,
-        beta_constraint: None = None,
-        gamma_constraint: None = None,
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
         renorm: bool = False,
         renorm_clipping: None = None,
         renorm_momentum: float = 0.99,

@@ -21,7 +21,6 @@ class Convolution(KernelLayer):
 
     rank: ClassVar[int]
     paddings: ClassVar[Sequence[str]] = ("valid", "same")
-
     kernel_channels = (-1,)
 
     def __init__(
@@ -143,11 +142,11 @@ class Conv1D(Convolution):
         use_bias: Whether a bias is added.
         kernel_initializer: Initial values of the kernel.
         bias_initializer: Initial values of the bias.
-        kernel_regularizer: None; nothing else is supported, as for the rest.
-        bias_regularizer: None.
-        activity_regularizer: None.
-        kernel_constraint: None.
-        bias_constraint: None.
+        kernel_regularizer: Term of the loss that depends on the kernel.
+        bias_regularizer: Likewise of the bias.
+        activity_regularizer: Likewise of the output, per sample.
+        kernel_constraint: Rule for the kernel after every update.
+        bias_constraint: Likewise for the bias.
 
     Input shape:
         `(batch, steps, channels)`, or `(batch, channels, steps)`.
@@ -185,11 +184,11 @@ class Conv2D(Convolution):
         use_bias: Whether a bias is added.
         kernel_initializer: Initial values of the kernel.
         bias_initializer: Initial values of the bias.
-        kernel_regularizer: None; nothing else is supported, as for the rest.
-        bias_regularizer: None.
-        activity_regularizer: None.
-        kernel_constraint: None.
-        bias_constraint: None.
+        kernel_regularizer: Term of the loss that depends on the kernel.
+        bias_regularizer: Likewise of the bias.
+        activity_regularizer: Likewise of the output, per sample.
+        kernel_constraint: Rule for the kernel after every update.
+        bias_constraint: Likewise for the bias.
 
     Input shape:
         `(batch, height, width, channels)`, or `(batch, channels, height, width)`.
@@ -231,11 +230,11 @@ class Conv3D(Convolution):
         use_bias: Whether a bias is added.
         kernel_initializer: Initial values of the kernel.
         bias_initializer: Initial values of the bias.
-        kernel_regularizer: None; nothing else is supported, as for the rest.
-        bias_regularizer: None.
-        activity_regularizer: None.
-        kernel_constraint: None.
-        bias_constraint: None.
+        kernel_regularizer: Term of the loss that depends on the kernel.
+        bias_regularizer: Likewise of the bias.
+        activity_regularizer: Likewise of the output, per sample.
+        kernel_constraint: Rule for the kernel after every update.
+        bias_constraint: Likewise for the bias.
 
     Input shape:
         `(batch, depth, height, width, channels)`, or

@@ -6,14 +6,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from pronghorn import activations, initializers
+from pronghorn import activations, constraints, initializers, regularizers
 from pronghorn.activations import Activation
-from pronghorn.initializers import Initializer, InitializerLike
+from pronghorn.constraints import ConstraintLike
+from pronghorn.initializers import InitializerLike
 from pronghorn.layers import arguments, shapes
 from pronghorn.layers.conv import padding_attribute
 from pronghorn.layers.kernel import KernelLayer
 from pronghorn.layers.lowering import GraphBuilder
 from pronghorn.layers.symbolic import Shape
+from pronghorn.regularizers import RegularizerLike
 from pronghorn.variable import Variable
 
 
@@ -51,7 +53,7 @@ class Depthwise(KernelLayer):
         return arguments.several(self.label, name, value, self.rank)
 
     @property
-    def depthwise_initializer(self) -> Initializer:
+    def depthwise_initializer(self) -> Any:
         """Initial values of the depthwise kernel."""
         return self.kernel_initializer
 
@@ -100,11 +102,11 @@ class DepthwiseConvolution(Depthwise):
         use_bias: bool = True,
         depthwise_initializer: InitializerLike = "glorot_uniform",
         bias_initializer: InitializerLike = "zeros",
-        depthwise_regularizer: None = None,
-        bias_regularizer: None = None,
-        activity_regularizer: None = None,
-        depthwise_constraint: None = None,
-        bias_constraint: None = None,
+        depthwise_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        depthwise_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -155,13 +157,13 @@ class SeparableConvolution(Depthwise):
         depthwise_initializer: InitializerLike = "glorot_uniform",
         pointwise_initializer: InitializerLike = "glorot_uniform",
         bias_initializer: InitializerLike = "zeros",
-        depthwise_regularizer: None = None,
-        pointwise_regularizer: None = None,
-        bias_regularizer: None = None,
-        activity_regularizer: None = None,
-        depthwise_constraint: None = None,
-        pointwise_constraint: None = None,
-        bias_constraint: None = None,
+        depthwise_regularizer: RegularizerLike = None,
+        pointwise_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        depthwise_constraint: ConstraintLike = None,
+        pointwise_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -182,14 +184,10 @@ class SeparableConvolution(Depthwise):
             bias_constraint=bias_constraint,
             **kwargs,
         )
-        arguments.unsupported(
-            self.label,
-            pointwise_regularizer=pointwise_regularizer,
-            pointwise_constraint=pointwise_constraint,
-        )
         self.filters = arguments.whole(self.label, "filters", filters)
         self.pointwise_initializer = initializers.get(pointwise_initializer)
-        self.pointwise_regularizer = self.pointwise_constraint = None
+        self.pointwise_regularizer = regularizers.get(pointwise_regularizer)
+        self.pointwise_constraint = constraints.get(pointwise_constraint)
         self.depthwise_kernel: Variable | None = None
         self.pointwise_kernel: Variable | None = None
 
@@ -200,12 +198,16 @@ class SeparableConvolution(Depthwise):
             self.depthwise_shape(channels),
             self.depthwise_initializer,
             name="depthwise_kernel",
+            regularizer=self.depthwise_regularizer,
+            constraint=self.depthwise_constraint,
         )
         ones = (1,) * self.rank
         self.pointwise_kernel = self.add_weight(
             (*ones, channels * self.depth_multiplier, self.filters),
             self.pointwise_initializer,
             name="pointwise_kernel",
+            regularizer=self.pointwise_regularizer,
+            constraint=self.pointwise_constraint,
         )
         self.add_bias((self.filters,))
 
@@ -239,11 +241,11 @@ class DepthwiseConv1D(DepthwiseConvolution):
         use_bias: Whether a bias is added.
         depthwise_initializer: Initial values of the kernel.
         bias_initializer: Initial values of the bias.
-        depthwise_regularizer: None; nothing else is supported, as for the rest.
-        bias_regularizer: None.
-        activity_regularizer: None.
-        depthwise_constraint: None.
-        bias_constraint: None.
+        depthwise_regularizer: Term of the loss that depends on the depthwise kernel.
+        bias_regularizer: Likewise of the bias.
+        activity_regularizer: Likewise of the output, per sample.
+        depthwise_constraint: Rule for the depthwise kernel after every update.
+        bias_constraint: Likewise for the bias.
 
     Input shape:
         `(batch, steps, channels)`, or with the channels behind the batch.
@@ -276,11 +278,11 @@ class DepthwiseConv2D(DepthwiseConvolution):
         use_bias: Whether a bias is added.
         depthwise_initializer: Initial values of the kernel.
         bias_initializer: Initial values of the bias.
-        depthwise_regularizer: None; nothing else is supported, as for the rest.
-        bias_regularizer: None.
-        activity_regularizer: None.
-        depthwise_constraint: None.
-        bias_constraint: None.
+        depthwise_regularizer: Term of the loss that depends on the depthwise kernel.
+        bias_regularizer: Likewise of the bias.
+        activity_regularizer: Likewise of the output, per sample.
+        depthwise_constraint: Rule for the depthwise kernel after every update.
+        bias_constraint: Likewise for the bias.
 
     Input shape:
         `(batch, height, width, channels)`, or with the channels behind the batch.
@@ -320,13 +322,13 @@ class SeparableConv1D(SeparableConvolution):
         depthwise_initializer: Initial values of the depthwise kernel.
         pointwise_initializer: Initial values of the mixing kernel.
         bias_initializer: Initial values of the bias.
-        depthwise_regularizer: None; nothing else is supported, as for the rest.
-        pointwise_regularizer: None.
-        bias_regularizer: None.
-        activity_regularizer: None.
-        depthwise_constraint: None.
-        pointwise_constraint: None.
-        bias_constraint: None.
+        depthwise_regularizer: Term of the loss that depends on the depthwise kernel.
+        pointwise_regularizer: Likewise of the pointwise kernel.
+        bias_regularizer: Likewise of the bias.
+        activity_regularizer: Likewise of the output, per sample.
+        depthwise_constraint: Rule for the depthwise kernel after every update.
+        pointwise_constraint: Likewise for the pointwise kernel.
+        bias_constraint: Likewise for the bias.
 
     Input shape:
         `(batch, steps, channels)`, or with the channels behind the batch.
@@ -359,13 +361,13 @@ class SeparableConv2D(SeparableConvolution):
         depthwise_initializer: Initial values of the depthwise kernel.
         pointwise_initializer: Initial values of the mixing kernel.
         bias_initializer: Initial values of the bias.
-        depthwise_regularizer: None; nothing else is supported, as for the rest.
-        pointwise_regularizer: None.
-        bias_regularizer: None.
-        activity_regularizer: None.
-        depthwise_constraint: None.
-        pointwise_constraint: None.
-        bias_constraint: None.
+        depthwise_regularizer: Term of the loss that depends on the depthwise kernel.
+        pointwise_regularizer: Likewise of the pointwise kernel.
+        bias_regularizer: Likewise of the bias.
+        activity_regularizer: Likewise of the output, per sample.
+        depthwise_constraint: Rule for the depthwise kernel after every update.
+        pointwise_constraint: Likewise for the pointwise kernel.
+        bias_constraint: Likewise for the bias.
 
     Input shape:
         `(batch, height, width, channels)`, or with the channels behind the batch.

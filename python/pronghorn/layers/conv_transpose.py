@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from pronghorn.activations import Activation
+from pronghorn.constraints import ConstraintLike
 from pronghorn.initializers import InitializerLike
 from pronghorn.layers import arguments, shapes
 from pronghorn.layers.conv import padding_attribute, refuse_strides_with_dilation
 from pronghorn.layers.kernel import KernelLayer
 from pronghorn.layers.lowering import GraphBuilder
 from pronghorn.layers.symbolic import Shape
+from pronghorn.regularizers import RegularizerLike
 
 
 class ConvolutionTranspose(KernelLayer):
@@ -34,11 +36,11 @@ class ConvolutionTranspose(KernelLayer):
         use_bias: bool = True,
         kernel_initializer: InitializerLike = "glorot_uniform",
         bias_initializer: InitializerLike = "zeros",
-        kernel_regularizer: None = None,
-        bias_regularizer: None = None,
-        activity_regularizer: None = None,
-        kernel_constraint: None = None,
-        bias_constraint: None = None,
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -120,11 +122,11 @@ class Conv1DTranspose(ConvolutionTranspose):
         use_bias: Whether a bias is added.
         kernel_initializer: Initial values of the kernel.
         bias_initializer: Initial values of the bias.
-        kernel_regularizer: None; nothing else is supported, as for the rest.
-        bias_regularizer: None.
-        activity_regularizer: None.
-        kernel_constraint: None.
-        bias_constraint: None.
+        kernel_regularizer: Term of the loss that depends on the kernel.
+        bias_regularizer: Likewise of the bias.
+        activity_regularizer: Likewise of the output, per sample.
+        kernel_constraint: Rule for the kernel after every update.
+        bias_constraint: Likewise for the bias.
 
     Input shape:
         `(batch, steps, channels)`, or with the channels behind the batch.
@@ -165,11 +167,11 @@ class Conv2DTranspose(ConvolutionTranspose):
         use_bias: Whether a bias is added.
         kernel_initializer: Initial values of the kernel.
         bias_initializer: Initial values of the bias.
-        kernel_regularizer: None; nothing else is supported, as for the rest.
-        bias_regularizer: None.
-        activity_regularizer: None.
-        kernel_constraint: None.
-        bias_constraint: None.
+        kernel_regularizer: Term of the loss that depends on the kernel.
+        bias_regularizer: Likewise of the bias.
+        activity_regularizer: Likewise of the output, per sample.
+        kernel_constraint: Rule for the kernel after every update.
+        bias_constraint: Likewise for the bias.
 
     Input shape:
         `(batch, height, width, channels)`, or with the channels behind the
@@ -215,11 +217,11 @@ class Conv3DTranspose(ConvolutionTranspose):
         use_bias: Whether a bias is added.
         kernel_initializer: Initial values of the kernel.
         bias_initializer: Initial values of the bias.
-        kernel_regularizer: None; nothing else is supported, as for the rest.
-        bias_regularizer: None.
-        activity_regularizer: None.
-        kernel_constraint: None.
-        bias_constraint: None.
+        kernel_regularizer: Term of the loss that depends on the kernel.
+        bias_regularizer: Likewise of the bias.
+        activity_regularizer: Likewise of the output, per sample.
+        kernel_constraint: Rule for the kernel after every update.
+        bias_constraint: Likewise for the bias.
 
     Input shape:
         `(batch, depth, height, width, channels)`, or with the channels behind the

@@ -8,14 +8,13 @@ A layer has Keras's arguments, makes its weights in `build` and records its ops 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pronghorn import (
-    activations,
     calls,
     constraints,
     initializers,
@@ -25,8 +24,8 @@ from pronghorn import (
 )
 from pronghorn.calls import Arguments
 from pronghorn.constraints import ConstraintLike
+from pronghorn.layers import configs, tracking
 from pronghorn.layers import shapes as shape_rules
-from pronghorn.layers import tracking
 from pronghorn.layers.lowering import GraphBuilder
 from pronghorn.layers.symbolic import KerasTensor, Node, Shape
 from pronghorn.regularizers import RegularizerLike
@@ -484,10 +483,12 @@ class Layer:
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal layer, without its weights."""
         base = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype}
-        config = registry.get_config(self)
+        # Without arguments of its own: Layer's say how it was built, not what it is.
+        plain = type(self).__init__ is Layer.__init__
+        config = {} if plain else registry.get_config(self)
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = self.activity_regularizer
-        return base | {key: _plain(value) for key, value in config.items()}
+        return base | {key: configs.plain(value) for key, value in config.items()}
 
     @classmethod
     def from_config(cls: type[Self], config: dict[str, Any]) -> Self:
@@ -501,16 +502,3 @@ class Layer:
 def _unique(variables: list[Variable]) -> list[Variable]:
     """Without repetitions: a layer may be inside another one twice."""
     return list({id(variable): variable for variable in variables}.values())
-
-
-def _plain(value: Any) -> Any:
-    """An argument as a string, number or dict."""
-    if isinstance(value, initializers.Initializer):
-        return initializers.serialize(value)
-    if isinstance(value, regularizers.Regularizer):
-        return regularizers.serialize(value)
-    if isinstance(value, constraints.Constraint):
-        return constraints.serialize(value)
-    if isinstance(value, Callable):  # type: ignore[arg-type]
-        return activations.serialize(value)
-    return value

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from pronghorn.activations import Activation
+from pronghorn.constraints import ConstraintLike
 from pronghorn.initializers import InitializerLike
 from pronghorn.layers import arguments, shapes
 from pronghorn.layers.kernel import KernelLayer
 from pronghorn.layers.lowering import GraphBuilder
 from pronghorn.layers.symbolic import Shape
+from pronghorn.regularizers import RegularizerLike
 
 
 class LocallyConnected(KernelLayer):
@@ -32,11 +34,11 @@ class LocallyConnected(KernelLayer):
         use_bias: bool = True,
         kernel_initializer: InitializerLike = "glorot_uniform",
         bias_initializer: InitializerLike = "zeros",
-        kernel_regularizer: None = None,
-        bias_regularizer: None = None,
-        activity_regularizer: None = None,
-        kernel_constraint: None = None,
-        bias_constraint: None = None,
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         implementation: int = 1,
         **kwargs: Any,
     ) -> None:
@@ -114,11 +116,11 @@ class LocallyConnected1D(LocallyConnected):
         use_bias: Whether a bias is added.
         kernel_initializer: Initial values of the kernel.
         bias_initializer: Initial values of the bias.
-        kernel_regularizer: None; nothing else is supported, as for the rest.
-        bias_regularizer: None.
-        activity_regularizer: None.
-        kernel_constraint: None.
-        bias_constraint: None.
+        kernel_regularizer: Term of the loss that depends on the kernel.
+        bias_regularizer: Likewise of the bias.
+        activity_regularizer: Likewise of the output, per sample.
+        kernel_constraint: Rule for the kernel after every update.
+        bias_constraint: Likewise for the bias.
         implementation: 1.
 
     Input shape:
@@ -153,11 +155,11 @@ class LocallyConnected2D(LocallyConnected):
         use_bias: Whether a bias is added.
         kernel_initializer: Initial values of the kernel.
         bias_initializer: Initial values of the bias.
-        kernel_regularizer: None; nothing else is supported, as for the rest.
-        bias_regularizer: None.
-        activity_regularizer: None.
-        kernel_constraint: None.
-        bias_constraint: None.
+        kernel_regularizer: Term of the loss that depends on the kernel.
+        bias_regularizer: Likewise of the bias.
+        activity_regularizer: Likewise of the output, per sample.
+        kernel_constraint: Rule for the kernel after every update.
+        bias_constraint: Likewise for the bias.
         implementation: 1.
 
     Input shape:

@@ -6,12 +6,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pronghorn import initializers
+from pronghorn import constraints, initializers, regularizers
+from pronghorn.constraints import ConstraintLike
 from pronghorn.initializers import InitializerLike
 from pronghorn.layers import arguments, axes
 from pronghorn.layers.layer import Layer
 from pronghorn.layers.lowering import GraphBuilder
 from pronghorn.layers.symbolic import Shape
+from pronghorn.regularizers import RegularizerLike
 from pronghorn.variable import Variable
 
 
@@ -24,10 +26,10 @@ class ScaledNormalization(Layer):
         scale: Whether the result is multiplied by `gamma`.
         beta_initializer: Initial values of `beta`.
         gamma_initializer: Initial values of `gamma`.
-        beta_regularizer: None; nothing else is supported, as for the rest.
-        gamma_regularizer: None.
-        beta_constraint: None.
-        gamma_constraint: None.
+        beta_regularizer: Term of the loss that depends on `beta`.
+        gamma_regularizer: Likewise of `gamma`.
+        beta_constraint: What `beta` must fulfil after every update.
+        gamma_constraint: Likewise `gamma`.
         **kwargs: See `Layer`.
     """
 
@@ -39,36 +41,36 @@ class ScaledNormalization(Layer):
         scale: bool,
         beta_initializer: InitializerLike,
         gamma_initializer: InitializerLike,
-        beta_regularizer: None,
-        gamma_regularizer: None,
-        beta_constraint: None,
-        gamma_constraint: None,
+        beta_regularizer: RegularizerLike,
+        gamma_regularizer: RegularizerLike,
+        beta_constraint: ConstraintLike,
+        gamma_constraint: ConstraintLike,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        arguments.unsupported(
-            self.label,
-            beta_regularizer=beta_regularizer,
-            gamma_regularizer=gamma_regularizer,
-            beta_constraint=beta_constraint,
-            gamma_constraint=gamma_constraint,
-        )
         self.epsilon = arguments.number(self.label, "epsilon", epsilon)
         self.center = bool(center)
         self.scale = bool(scale)
         self.beta_initializer = initializers.get(beta_initializer)
         self.gamma_initializer = initializers.get(gamma_initializer)
-        self.beta_regularizer = self.gamma_regularizer = None
-        self.beta_constraint = self.gamma_constraint = None
+        self.beta_regularizer = regularizers.get(beta_regularizer)
+        self.gamma_regularizer = regularizers.get(gamma_regularizer)
+        self.beta_constraint = constraints.get(beta_constraint)
+        self.gamma_constraint = constraints.get(gamma_constraint)
         self.gamma: Variable | None = None
         self.beta: Variable | None = None
 
     def add_scales(self, shape: Sequence[int]) -> None:
         """Makes `gamma` and `beta`."""
         if self.scale:
-            self.gamma = self.add_weight(shape, self.gamma_initializer, name="gamma")
+            self.gamma = self._add_scale("gamma", shape)
         if self.center:
-            self.beta = self.add_weight(shape, self.beta_initializer, name="beta")
+            self.beta = self._add_scale("beta", shape)
+
+    def _add_scale(self, name: str, shape: Sequence[int]) -> Variable:
+        kinds = ("initializer", "regularizer", "constraint")
+        rules = {kind: getattr(self, f"{name}_{kind}") for kind in kinds}
+        return self.add_weight(shape, name=name, **rules)
 
     def lower_norm(
         self,
@@ -100,10 +102,10 @@ class LayerNormalization(ScaledNormalization):
         scale: Whether the result is multiplied by `gamma`.
         beta_initializer: Initial values of `beta`.
         gamma_initializer: Initial values of `gamma`.
-        beta_regularizer: None; nothing else is supported, as for the rest.
-        gamma_regularizer: None.
-        beta_constraint: None.
-        gamma_constraint: None.
+        beta_regularizer: Term of the loss that depends on `beta`.
+        gamma_regularizer: Likewise of `gamma`.
+        beta_constraint: What `beta` must fulfil after every update.
+        gamma_constraint: Likewise `gamma`.
 
     Input shape:
         Any; the axes' sizes must be known.
@@ -128,10 +130,10 @@ class LayerNormalization(ScaledNormalization):
         scale: bool = True,
         beta_initializer: InitializerLike = "zeros",
         gamma_initializer: InitializerLike = "ones",
-        beta_regularizer: None = None,
-        gamma_regularizer: None = None,
-        beta_constraint: None = None,
-        gamma_constraint: None = None,
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -173,10 +175,10 @@ class GroupNormalization(ScaledNormalization):
         scale: Whether the result is multiplied by `gamma`.
         beta_initializer: Initial values of `beta`.
         gamma_initializer: Initial values of `gamma`.
-        beta_regularizer: None; nothing else is supported, as for the rest.
-        gamma_regularizer: None.
-        beta_constraint: None.
-        gamma_constraint: None.
+        beta_regularizer: Term of the loss that depends on `beta`.
+        gamma_regularizer: Likewise of `gamma`.
+        beta_constraint: What `beta` must fulfil after every update.
+        gamma_constraint: Likewise `gamma`.
 
     Input shape:
         Any, with channels along `axis`; `groups` divides their number.
@@ -201,10 +203,10 @@ class GroupNormalization(ScaledNormalization):
         scale: bool = True,
         beta_initializer: InitializerLike = "zeros",
         gamma_initializer: InitializerLike = "ones",
-        beta_regularizer: None = None,
-        gamma_regularizer: None = None,
-        beta_constraint: None = None,
-        gamma_constraint: None = None,
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(

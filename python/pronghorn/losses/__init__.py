@@ -16,6 +16,7 @@ from pronghorn.losses.focal import (
     categorical_generalized_cross_entropy,
 )
 from pronghorn.losses.loss import (
+    FunctionLoss,
     Loss,
 )
 from pronghorn.losses.margin import (
@@ -179,6 +180,8 @@ def get(identifier: LossLike) -> Loss:
         return identifier
     if callable(identifier) and identifier in _FUNCTIONS:
         return _FUNCTIONS[identifier]()
+    if callable(identifier) and not isinstance(identifier, type):
+        return FunctionLoss(identifier)
     return registry.make("loss", identifier, _CLASSES)
 
 

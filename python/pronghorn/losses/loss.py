@@ -7,12 +7,13 @@ called on arrays.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pronghorn import eager, registry
+from pronghorn import eager, registry, tracing
 from pronghorn.training import data
 from pronghorn.utils.naming import auto_name
 
@@ -81,7 +82,9 @@ class Loss:
         return str(self.reduction)
 
     def lower(self, graph: GraphBuilder, y_pred: int, y_true: int) -> int:
-        """Records the op; returns a tensor of one value per image."""
+        """Records the op, or `call`; returns a tensor of one value per image."""
+        if not self.op:
+            return tracing.record(graph, self.call, [y_true, y_pred], per_image=True)
         tensors = [y_pred, y_true]
         rank = len(graph.shape(y_pred))
         if isinstance(self.axis, int) and self.axis not in (-1, rank - 1):
@@ -102,6 +105,8 @@ class Loss:
 
     def call(self, y_true: Any, y_pred: Any) -> Array:
         """Values of the samples: the predictions' shape without the last axis."""
+        if not self.op:
+            raise NotImplementedError(f"{type(self).__name__} has no `call`")
         return rowwise(
             self.op,
             self.target,
@@ -122,7 +127,13 @@ class Loss:
             y_pred: The predictions.
             sample_weight: Weights of the samples.
         """
-        return reduce(self.call(y_true, y_pred), sample_weight, self.reduction)
+        if not self.op:
+            y_true, y_pred = (
+                eager.as_float(y, f"{self.name}: {what}")
+                for y, what in ((y_true, "y_true"), (y_pred, "y_pred"))
+            )
+        values = np.asarray(self.call(y_true, y_pred), np.float32)
+        return reduce(values, sample_weight, self.reduction)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal loss."""
@@ -132,6 +143,33 @@ class Loss:
     def from_config(cls, config: dict[str, Any]) -> Loss:
         """A loss from the dict of `get_config`."""
         return registry.from_config(cls, config)
+
+
+class FunctionLoss(Loss):
+    """A loss that is a function of one's own.
+
+    Args:
+        function: Takes `y_true` and `y_pred`, gives one value per sample, or several
+            that are averaged; written in `pronghorn.ops`.
+        reduction: See `Loss`.
+        name: Name, the function's by default.
+        dtype: None or "float32".
+    """
+
+    def __init__(
+        self,
+        function: Callable[[Any, Any], Any],
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: str | None = None,
+    ) -> None:
+        label = getattr(function, "__name__", type(function).__name__)
+        super().__init__(name or label, reduction, dtype)
+        self.function = function
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The function's values."""
+        return self.function(y_true, y_pred)
 
 
 class PlainLoss(Loss):

@@ -19,6 +19,7 @@ from pronghorn.metrics.accuracy import (
     sparse_top_k_categorical_accuracy,
     top_k_categorical_accuracy,
 )
+from pronghorn.metrics.confusion import AUC, F1Score, Precision, Recall
 from pronghorn.metrics.loss_metrics import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -37,23 +38,32 @@ from pronghorn.metrics.loss_metrics import (
     SquaredHinge,
 )
 from pronghorn.metrics.metric import LossMetric, Metric
+from pronghorn.metrics.overlap import BinaryIoU, MeanIoU, OneHotIoU, OneHotMeanIoU
 
 __all__ = [
+    "AUC",
     "BinaryAccuracy",
     "BinaryCrossentropy",
+    "BinaryIoU",
     "CategoricalAccuracy",
     "CategoricalCrossentropy",
     "CategoricalHinge",
     "CosineSimilarity",
+    "F1Score",
     "Hinge",
     "KLDivergence",
     "LogCoshError",
     "MeanAbsoluteError",
     "MeanAbsolutePercentageError",
+    "MeanIoU",
     "MeanSquaredError",
     "MeanSquaredLogarithmicError",
     "Metric",
+    "OneHotIoU",
+    "OneHotMeanIoU",
     "Poisson",
+    "Precision",
+    "Recall",
     "RootMeanSquaredError",
     "SparseCategoricalAccuracy",
     "SparseCategoricalCrossentropy",
@@ -72,20 +82,28 @@ MetricLike = str | dict[str, Any] | Metric | losses.Loss | Callable[..., Any]
 
 _CLASSES: dict[str, type[Metric]] = registry.table(
     [
+        AUC,
         BinaryAccuracy,
         BinaryCrossentropy,
+        BinaryIoU,
         CategoricalAccuracy,
         CategoricalCrossentropy,
         CategoricalHinge,
         CosineSimilarity,
+        F1Score,
         Hinge,
         KLDivergence,
         LogCoshError,
         MeanAbsoluteError,
         MeanAbsolutePercentageError,
+        MeanIoU,
         MeanSquaredError,
         MeanSquaredLogarithmicError,
+        OneHotIoU,
+        OneHotMeanIoU,
         Poisson,
+        Precision,
+        Recall,
         RootMeanSquaredError,
         SparseCategoricalAccuracy,
         SparseCategoricalCrossentropy,
@@ -94,6 +112,7 @@ _CLASSES: dict[str, type[Metric]] = registry.table(
         TopKCategoricalAccuracy,
     ],
     {
+        "auc": AUC,
         "bce": BinaryCrossentropy,
         "BCE": BinaryCrossentropy,
         "mae": MeanAbsoluteError,

@@ -28,6 +28,7 @@ class Metric:
     """
 
     op = ""  # of the core
+    on_host = False  # counted outside of the core, from its predictions
     target = "values"  # or "labels": class numbers, one axis less than the predictions
 
     def __init__(self, name: str, dtype: str | None = None) -> None:

@@ -26,7 +26,7 @@ Inputs = Array | list[Array]  # of a layer
 BATCH = 19  # more than a group of vector lanes, and not a multiple of one
 EPOCHS = 30
 DIRECTIONS = 7
-STEP = 5e-3
+STEPS = (5e-3, 5e-4, 5e-5)
 
 
 def check_layer(
@@ -37,6 +37,7 @@ def check_layer(
     output_shape: Sequence[int] | None = None,
     parameters: int | None = None,
     below: int | None = None,
+    jumps: bool = False,
     seed: int = 0,
 ) -> None:
     """Checks a layer; raises AssertionError that says what does not hold.
@@ -49,6 +50,7 @@ def check_layer(
         output_shape: The shape that must come out, without the batch.
         parameters: The number of parameters that it must have.
         below: The inputs are whole numbers from 0 to below this.
+        jumps: The function is not continuous: differences say nothing of gradients.
         seed: Of weights and data.
 
     Example:
@@ -67,8 +69,9 @@ def check_layer(
     _check_weights(what, layer, parameters, seed)
     _check_config(what, layer, x)
     _check_saving(what, cls, kwargs, x)
-    _check_gradients(what, cls(**kwargs), x, seed)
     _check_learning(what, cls, kwargs, x, arrays.normal(seed + 1, BATCH, 2))
+    if not jumps:
+        _check_gradients(what, cls(**kwargs), x, seed, of_inputs=below is None)
     _require(not np.isnan(y).any(), f"{what}: NaN in the output for finite inputs")
 
 
@@ -198,8 +201,10 @@ def _check_saving(
     _same(got, expected, f"{what}: predictions after saving and loading")
 
 
-def _check_gradients(what: str, layer: Layer, x: Inputs, seed: int) -> None:
-    """Gradients by inputs and weights against central differences, in inference mode."""
+def _check_gradients(
+    what: str, layer: Layer, x: Inputs, seed: int, of_inputs: bool
+) -> None:
+    """Gradients against central differences, in inference mode."""
     feeds = x if isinstance(x, list) else [x]
     images = [Input(feed.shape[1:]) for feed in feeds]
     model = Model(images, layer(images if isinstance(x, list) else images[0]))
@@ -214,13 +219,9 @@ def _check_gradients(what: str, layer: Layer, x: Inputs, seed: int) -> None:
     scaled = Input(factors.shape[1:])
     checked = Model([*images, scaled], model(images) * scaled)
     weights = layer.trainable_weights
-    try:
-        found = gradients(checked, [*feeds, factors], [*images, *weights])
-    except ValueError as error:  # an input of class numbers has no gradient
-        if "depends on input" not in str(error):
-            raise
-        images = []
-        found = gradients(checked, [*feeds, factors], weights) if weights else []
+    images = images if of_inputs else []
+    wanted = [*images, *weights]
+    found = gradients(checked, [*feeds, factors], wanted) if wanted else []
     for number in range(len(images)):
 
         def with_input(values: Array, number: int = number) -> float:
@@ -244,15 +245,22 @@ def _check_gradients(what: str, layer: Layer, x: Inputs, seed: int) -> None:
 def _close_to_differences(
     what: str, value: Callable[[Array], float], at: Array, gradient: Array
 ) -> None:
-    """Compares along random directions; half of them may hit a kink."""
-    errors = []
+    """Compares along random directions.
+
+    Long steps meet kinks, short ones rounding, and a wrong gradient fails with all.
+    """
     scale = float(np.linalg.norm(gradient)) + 1e-3 * np.sqrt(gradient.size)
-    for direction in (arrays.normal(place, *at.shape) for place in range(DIRECTIONS)):
-        step = np.float32(STEP) * direction
-        slope = (value(at + step) - value(at - step)) / (2 * STEP)
-        expected = float(np.sum(gradient.astype(np.float64) * direction))
-        errors.append(abs(slope - expected) / scale)
-    error = float(np.median(errors))
+    directions = [arrays.normal(place, *at.shape) for place in range(DIRECTIONS)]
+    expected = [float(np.sum(gradient.astype(np.float64) * d)) for d in directions]
+    error = np.inf
+    for step in STEPS:
+        slopes = [
+            (value(at + np.float32(step) * d) - value(at - np.float32(step) * d))
+            / (2 * step)
+            for d in directions
+        ]
+        errors = [abs(a - b) / scale for a, b in zip(slopes, expected, strict=True)]
+        error = min(error, float(np.median(errors)))
     _require(error < 0.03, f"{what} is off by {error:.1%} of its norm")
 
 

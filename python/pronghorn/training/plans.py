@@ -20,6 +20,7 @@ from pronghorn.layers.lowering import GraphBuilder, named
 if TYPE_CHECKING:
     from pronghorn.calls import Arguments
     from pronghorn.layers.layer import Layer
+    from pronghorn.metrics import Metric
     from pronghorn.training.samples import Samples
     from pronghorn.training.trainer import Trainer
 
@@ -134,6 +135,10 @@ def step_plan(
     return model.plans.get(key, make)
 
 
+def _of_the_core(metrics: Sequence[Metric]) -> list[Metric]:
+    return [metric for metric in metrics if not metric.on_host]
+
+
 def _make_step_plan(
     model: Trainer,
     samples: Samples,
@@ -161,12 +166,13 @@ def _make_step_plan(
             tensor = loss.lower(graph, prediction, truth.get(loss.target, -1))
             reduction = loss.core_reduction(weight >= 0)
             losses.append((tensor, weight, reduction, objective.loss_weight))
-        for metric in objective.metrics:
+        for metric in _of_the_core(objective.metrics):
             plain.append((metric.lower(graph, prediction, truth[metric.target]), -1))
-        for metric in objective.weighted_metrics:
+        for metric in _of_the_core(objective.weighted_metrics):
             tensor = metric.lower(graph, prediction, truth[metric.target])
             weighted.append((tensor, weight))
     return graph.core.compile(
+        outputs=[predictions[i] for i in samples.handed_out],
         losses=losses,
         metrics=plain + weighted,
         optimizer=None if optimizer is None else optimizer.rule(),

@@ -38,6 +38,8 @@ def profile(model: Trainer, samples: Samples, repeats: int) -> list[StageTime]:
     optimizer = model.compiled_optimizer
     order = np.tile(np.arange(samples.rows), repeats)
     rates = optimizer.learning_rates(repeats)
+    shapes = model.output_shapes_for(samples.inputs)
+    outputs = samples.prediction_arrays(shapes, len(order))
     state = [
         array
         for weight in model.trainable_weights
@@ -45,7 +47,7 @@ def profile(model: Trainer, samples: Samples, repeats: int) -> list[StageTime]:
     ]
     before = [array.copy() for array in state]
     try:
-        rows = plan.profile(samples.feeds, order, (), rates, optimizer.iterations)
+        rows = plan.profile(samples.feeds, order, outputs, rates, optimizer.iterations)
     finally:
         for array, values in zip(state, before, strict=True):
             array[...] = values

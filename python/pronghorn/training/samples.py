@@ -52,6 +52,27 @@ class Samples:
         weighted = [weights is not None for weights in self.weights]
         return (tuple(shapes), tuple(weighted))
 
+    @property
+    def handed_out(self) -> list[int]:
+        """Numbers of the outputs whose predictions are counted outside of the core."""
+        return [
+            i
+            for i, objective in enumerate(self.objectives)
+            if any(
+                metric.on_host
+                for metric in (*objective.metrics, *objective.weighted_metrics)
+            )
+        ]
+
+    def prediction_arrays(
+        self, shapes: Sequence[Sequence[int | None]], rows: int
+    ) -> list[Array]:
+        """Room for those predictions, given the shapes of all outputs."""
+        return [
+            np.empty((rows, *(size or 0 for size in shapes[i][1:])), np.float32)
+            for i in self.handed_out
+        ]
+
     def between(self, start: int, stop: int) -> Samples:
         """Some of the samples, without a copy."""
         return replace(

@@ -11,8 +11,8 @@ import contextlib
 import math
 import time
 import warnings
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,6 +136,8 @@ class Stepper:
             *(metric for o in samples.objectives for metric in o.metrics),
             *(metric for o in samples.objectives for metric in o.weighted_metrics),
         ]
+        self._on_host = [metric for metric in self._metrics if metric.on_host]
+        self._shapes = model.output_shapes_for(samples.inputs)
         # What is wrong shows here, before anything has changed.
         self._plans = {
             size: plans.step_plan(model, samples, size, training)
@@ -145,29 +147,54 @@ class Stepper:
 
     def reset(self) -> None:
         """Forgets the sums."""
-        self._sums = np.zeros((len(self._names), 2))
+        self._sums = np.zeros((len(self._names) - len(self._on_host), 2))
+        for metric in self._on_host:
+            metric.reset_state()
 
     def run(self, rows: Order) -> None:
         """Runs the steps of one call: whole batches, or one smaller batch."""
         batch = min(self.batch, len(rows))
         steps = len(rows) // batch
         plan = self._plans[batch]
+        outputs = self.samples.prediction_arrays(self._shapes, len(rows))
         with self.pace.timed(steps):
             # The core goes on adding where it stopped: the sums do not depend on the
             # cuts between calls.
             if self._training:
-                self._sums = self._train(plan, rows, steps)
+                self._sums = self._train(plan, rows, steps, outputs)
             else:
-                self._sums = plan.run(self._feeds, rows, totals=self._sums)
+                self._sums = plan.run(self._feeds, rows, outputs, totals=self._sums)
+            self._count(rows, outputs)
 
-    def _train(self, plan: _core.Plan, rows: Order, steps: int) -> NDArray[np.float64]:
+    def _count(self, rows: Order, outputs: Sequence[NDArray[np.float32]]) -> None:
+        """Updates the metrics that the core does not know."""
+        samples = self.samples
+        for i, predictions in zip(samples.handed_out, outputs, strict=True):
+            objective, weights = samples.objectives[i], samples.weights[i]
+            for metrics, weighted in (
+                (objective.metrics, None),
+                (objective.weighted_metrics, weights),
+            ):
+                for metric in metrics:
+                    if metric.on_host:
+                        truth = samples.truths[i][metric.target][rows]
+                        given = None if weighted is None else weighted[rows]
+                        metric.update_state(truth, predictions, given)
+
+    def _train(
+        self,
+        plan: _core.Plan,
+        rows: Order,
+        steps: int,
+        outputs: Sequence[NDArray[np.float32]],
+    ) -> NDArray[np.float64]:
         optimizer = self._model.compiled_optimizer
         before = optimizer.iterations
         rates = optimizer.learning_rates(steps)
         # First, because Ctrl-C arrives right behind the call: the weights have changed.
         optimizer.iterations = before + steps
         try:
-            return plan.run(self._feeds, rows, (), rates, before, self._sums)
+            return plan.run(self._feeds, rows, outputs, rates, before, self._sums)
         except Exception:
             optimizer.iterations = before
             raise
@@ -179,10 +206,15 @@ class Stepper:
         """
         sums, counts = self._sums[:, 0], self._sums[:, 1]
         means = np.divide(sums, counts, out=np.zeros_like(sums), where=counts != 0)
-        first = len(means) - len(self._metrics)
-        for i, metric in enumerate(self._metrics, first):
-            means[i] = metric.finish(float(means[i]))
+        first = len(self._names) - len(self._metrics)
+        results: list[Any] = list(means[:first])
+        left = iter(means[first:])
+        for metric in self._metrics:
+            done = metric.on_host
+            results.append(
+                metric.result() if done else metric.finish(float(next(left)))
+            )
         with np.errstate(over="ignore"):  # a diverged loss is inf
-            rounded = means.astype(np.float32).tolist()
+            rounded = [np.asarray(one).astype(np.float32).tolist() for one in results]
         values = dict(zip(self._names, rounded, strict=True))
         return {name: values[name] for name in self._order}

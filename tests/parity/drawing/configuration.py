@@ -8,7 +8,7 @@ import numpy as np
 
 from drawing.choices import RANK_OF_IMAGES, branches_of, number, pick
 from drawing.families import FAMILIES
-from drawing.objectives import OPTIMIZERS, draw_objective
+from drawing.objectives import OPTIMIZERS, draw_objective, rules
 
 MOST_LAYERS = 4
 TRIALS = 20  # draws of a layer before a model is complete as it is
@@ -106,4 +106,7 @@ def _head(rng, shape, objective):
         pools = len(shape) == RANK_OF_IMAGES and rng.random() < 0.3
         head.append(("GlobalAveragePooling2D" if pools else "Flatten", {}))
     units, activation = objective["units"], objective["activation"]
-    return [*head, ("Dense", {"units": units, "activation": activation})]
+    drawn = {"units": units, "activation": activation, **rules(rng)}
+    if units == 1 and "columns" in str(drawn):
+        del drawn["kernel_regularizer"]  # no pair of columns
+    return [*head, ("Dense", drawn)]

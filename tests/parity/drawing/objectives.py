@@ -68,12 +68,67 @@ def mean_absolute_error(rng):
     return regression(rng, "MeanAbsoluteError")
 
 
+def squashed(rng, name, target, **arguments):
+    """Losses of predictions between 0 and 1."""
+    return {
+        "loss": (name, arguments),
+        "units": number(rng, 2, 6),
+        "activation": "softmax" if target == "distribution" else "sigmoid",
+        "target": target,
+    }
+
+
+def regression_loss(rng):
+    kinds = ["Huber", "LogCosh", "CosineSimilarity", "Hinge", "SquaredHinge"]
+    drawn = regression(rng, pick(rng, kinds))
+    if drawn["loss"][0] == "Huber":
+        drawn["loss"][1]["delta"] = pick(rng, [0.5, 1.0, 2.0])
+    return drawn
+
+
+def loss_of_shares(rng):
+    name = pick(rng, ["KLDivergence", "Poisson", "MeanSquaredLogarithmicError"])
+    return squashed(rng, name, "distribution")
+
+
+def focal_loss(rng):
+    alpha, gamma = pick(rng, [0.25, 0.6]), pick(rng, [1.0, 2.0, 3.5])
+    if rng.random() < 0.5:
+        return squashed(
+            rng,
+            "BinaryFocalCrossentropy",
+            "bits",
+            alpha=alpha,
+            gamma=gamma,
+            apply_class_balancing=bool(rng.random() < 0.5),
+        )
+    name = "CategoricalFocalCrossentropy"
+    return squashed(rng, name, "distribution", alpha=alpha, gamma=gamma)
+
+
+def generalized_crossentropy(rng):
+    q = pick(rng, [0.3, 0.5, 0.9])
+    name = "CategoricalGeneralizedCrossEntropy"
+    drawn = squashed(rng, name, "distribution", q=q)
+    return drawn | {"target": "labels"}
+
+
+def categorical_hinge(rng):
+    drawn = regression(rng, "CategoricalHinge")
+    return drawn | {"units": number(rng, 2, 6), "target": "one hot"}
+
+
 LOSSES = [
     sparse_categorical_crossentropy,
     categorical_crossentropy,
     binary_crossentropy,
     mean_squared_error,
     mean_absolute_error,
+    regression_loss,
+    loss_of_shares,
+    focal_loss,
+    generalized_crossentropy,
+    categorical_hinge,
 ]
 
 
@@ -123,4 +178,59 @@ def adam(rng):
     }
 
 
-OPTIMIZERS = [sgd, adam]
+def rmsprop(rng):
+    return "RMSprop", {
+        "learning_rate": pick(rng, [0.001, 0.01]),
+        "momentum": pick(rng, [0.0, 0.5]),
+        "centered": bool(rng.random() < 0.5),
+        "epsilon": pick(rng, [1e-7, 1e-3]),
+    }
+
+
+def adaptive(rng):
+    name = pick(rng, ["Adagrad", "Adadelta", "Adamax", "Nadam", "AdamW"])
+    epsilon = pick(rng, [1e-7, 1e-3])
+    return name, {"learning_rate": pick(rng, [0.001, 0.01]), "epsilon": epsilon}
+
+
+def with_options(rng):
+    name, arguments = pick(rng, [sgd, adam, rmsprop])(rng)
+    option = pick(rng, ["weight_decay", "clipnorm", "clipvalue", "global_clipnorm"])
+    return name, {**arguments, option: pick(rng, [0.05, 0.3])}
+
+
+OPTIMIZERS = [sgd, sgd, adam, adam, rmsprop, adaptive, with_options]
+
+
+def _object(kind, **arguments):
+    return {"class_name": kind, "config": arguments}
+
+
+def rules(rng):
+    """Regularizers and constraints of a dense layer, as configurations."""
+    drawn = {}
+    if rng.random() < 0.2:
+        drawn["kernel_regularizer"] = pick(
+            rng,
+            [
+                "l1",
+                "l2",
+                _object("L1L2", l1=0.003, l2=0.02),
+                _object("OrthogonalRegularizer", factor=0.1, mode="columns"),
+            ],
+        )
+    if rng.random() < 0.1:
+        drawn["bias_regularizer"] = _object("L2", l2=0.1)
+    if rng.random() < 0.1:
+        drawn["activity_regularizer"] = _object("L1L2", l1=0.01, l2=0.02)
+    if rng.random() < 0.2:
+        drawn["kernel_constraint"] = pick(
+            rng,
+            [
+                "non_neg",
+                _object("MaxNorm", max_value=0.8, axis=0),
+                _object("UnitNorm", axis=1),
+                _object("MinMaxNorm", min_value=0.5, max_value=1.0, rate=0.7, axis=0),
+            ],
+        )
+    return drawn
