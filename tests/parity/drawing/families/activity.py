@@ -4,7 +4,7 @@
 from drawing.choices import pick
 
 
-def activity_regularization(rng, shape):  # noqa: ARG001
+def activity_regularization(rng, shape):
     factors = {"l1": pick(rng, [0.0, 0.01]), "l2": pick(rng, [0.0, 0.02])}
     return "ActivityRegularization", factors
 
