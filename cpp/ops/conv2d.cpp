@@ -118,8 +118,8 @@ class Convolution final : public Op {
         if (depthwise_) {
             p.groups = in_c;
             p.out_c = checked_product(in_c, kernel[-1]);
-            check(kernel[-2] == in_c, name, "expected a kernel for ", in_c,
-                  " input channels, got ", kernel);
+            check(kernel[-2] == in_c, name, "expected a kernel for ", in_c, " input channels, got ",
+                  kernel);
             return;
         }
         p.out_c = kernel[-1];

@@ -237,8 +237,8 @@ class ConvDirect final : public ConvAlgorithm {
     /// The slices of x with zeros around them, masked where there is a gate.
     void pad_volume(PadImage pad, int64_t slices, Border border) const noexcept {
         const int64_t inner = pad.height * pad.width * pad.channels;
-        const int64_t outer = (pad.top + pad.height + pad.bottom) *
-                              (pad.left + pad.width + pad.right) * pad.channels;
+        const int64_t outer =
+            (pad.top + pad.height + pad.bottom) * (pad.left + pad.width + pad.right) * pad.channels;
         const auto zero = [outer](float* y, int64_t count) {
             std::memset(y, 0, static_cast<size_t>(count * outer) * sizeof(float));
         };
@@ -300,10 +300,10 @@ class ConvDirect final : public ConvAlgorithm {
         conv.out_w = p_.width.out;
         conv.out_c = group_out_;
         conv.relu = p_.relu;
-        convolve_all(conv, {p_.depth.out, p_.depth.stride * padded_plane(),
-                            p_.height.out * p_.width.out * p_.out_c, group_in_,
-                            packs_forward_ ? panels_size(depth_, group_out_) : group_out_,
-                            group_out_});
+        convolve_all(conv,
+                     {p_.depth.out, p_.depth.stride * padded_plane(),
+                      p_.height.out * p_.width.out * p_.out_c, group_in_,
+                      packs_forward_ ? panels_size(depth_, group_out_) : group_out_, group_out_});
     }
 
     void backward(const Args& args, int64_t image) const noexcept {
@@ -311,10 +311,10 @@ class ConvDirect final : public ConvAlgorithm {
         const float* dy = args.d_out + out;
         float* scratch = args.scratch;
         if (copies_dy()) {
-            pad_volume({dy, p_.relu ? args.out + out : nullptr, scratch, p_.height.out,
-                        p_.width.out, p_.out_c * lanes_, top_.before, top_.after, left_.before,
-                        left_.after},
-                       p_.depth.out, front_);
+            pad_volume(
+                {dy, p_.relu ? args.out + out : nullptr, scratch, p_.height.out, p_.width.out,
+                 p_.out_c * lanes_, top_.before, top_.after, left_.before, left_.after},
+                p_.depth.out, front_);
             dy = scratch;
             scratch += dy_size();
         }
@@ -393,7 +393,7 @@ class ConvDirect final : public ConvAlgorithm {
     std::vector<int64_t> run_offset_;
     int64_t run_length_ = 0;
     bool packs_forward_ = false;
-    int64_t packed_ = 0;  // floats of packed weights
+    int64_t packed_ = 0;         // floats of packed weights
     Border front_, top_, left_;  // of dy
     std::vector<DxPhase> phases_;
     bool has_gaps_ = false;  // some of x is never read: its gradient is zero

@@ -17,8 +17,8 @@ class ConvTranspose final : public Op {
         : name_(attributes.op()),
           axes_(axes),
           windows_(attributes, static_cast<size_t>(axes)),
-          output_padding_(
-              attributes.integers("output_padding", {}, static_cast<size_t>(axes), 0)) {}
+          output_padding_(attributes.integers("output_padding", {}, static_cast<size_t>(axes), 0)) {
+    }
 
     Takes takes(int input) const override {
         return input == 0 ? Takes::kActivation : Takes::kParameter;

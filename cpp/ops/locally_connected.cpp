@@ -57,8 +57,8 @@ class LocallyConnected final : public Op {
         bias_ = inputs.size() == 3;
         const Shape image(std::vector<int64_t>(y.begin() + 1, y.end()));
         check(!bias_ || inputs[2].shape == image, name, "expected a bias of shape ", image);
-        block_ = std::clamp<int64_t>(kBlockFloats / checked_product(depth_, filters_), 1,
-                                     positions_);
+        block_ =
+            std::clamp<int64_t>(kBlockFloats / checked_product(depth_, filters_), 1, positions_);
         return {y};
     }
 

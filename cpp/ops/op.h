@@ -137,8 +137,8 @@ class Op {
     /// The block of parameter input `input` that `task` of `stage` finishes (GradientBy::kOwner).
     virtual Range owned(int /*stage*/, int /*input*/, int64_t /*task*/) const { return {}; }
 
-    /// Where an input is looked up: its numbers are whole, from 0 to below this; 0 for the rest. The
-    /// caller's arrays are checked before a step; anything else must not lead out of bounds.
+    /// Where an input is looked up: its numbers are whole, from 0 to below this; 0 for the rest.
+    /// The caller's arrays are checked before a step; anything else must not lead out of bounds.
     virtual int64_t ids_below(int /*input*/) const { return 0; }
 
     /// Whether a gradient goes through it at all: not through comparisons or argmax.

@@ -55,8 +55,8 @@ struct Padding {
                 window.after = cells[static_cast<size_t>(axis) * 2 + 1];
             }
             const int64_t padded = in + window.before + window.after;
-            check(reach <= padded, op, "expected a window of at most ", padded, " cells along axis ",
-                  axis + 1, ", got ", reach, " (",
+            check(reach <= padded, op, "expected a window of at most ", padded,
+                  " cells along axis ", axis + 1, ", got ", reach, " (",
                   dilation > 1 ? "dilated " : "", "window larger than the input)");
             window.out = (padded - reach) / stride + 1;
         }

@@ -227,7 +227,8 @@ TEST_CASE("dropout has the same bits on every instruction set and however it is 
             for (const Kernels* kernels : tables()) {
                 Floats y(x.size(), kNan), in_place = x, parts(x.size(), kNan);
                 kernels->dropout(dropping(rate), size, first, key, x.data(), y.data());
-                kernels->dropout(dropping(rate), size, first, key, in_place.data(), in_place.data());
+                kernels->dropout(dropping(rate), size, first, key, in_place.data(),
+                                 in_place.data());
                 for (int64_t begin = 0; begin < size;) {
                     const int64_t left = size - begin;
                     const int64_t step = std::min(left, static_cast<int64_t>(1 + random() % 40));

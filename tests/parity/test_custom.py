@@ -95,7 +95,7 @@ def test_same_weights_and_same_training(make, tmp_path):
     )
     losses = []
     for api, model in ((keras, theirs), (pronghorn, ours)):
-        model.compile(api.optimizers.SGD(0.05, momentum=0.9), "mse")
+        model.compile(api.optimizers.SGD(0.005, momentum=0.9), "mse")
         history = model.fit(X, Y, batch_size=6, epochs=3, shuffle=False, verbose=0)
         losses.append(history.history["loss"])
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-4)

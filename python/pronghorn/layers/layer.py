@@ -14,14 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pronghorn import (
-    calls,
-    constraints,
-    initializers,
-    registry,
-    regularizers,
-    tracing,
-)
+from pronghorn import calls, constraints, initializers, registry, regularizers, tracing
 from pronghorn.calls import Arguments
 from pronghorn.constraints import ConstraintLike
 from pronghorn.layers import configs, tracking
@@ -483,9 +476,9 @@ class Layer:
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal layer, without its weights."""
         base = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype}
-        # Without arguments of its own: Layer's say how it was built, not what it is.
-        plain = type(self).__init__ is Layer.__init__
-        config = {} if plain else registry.get_config(self)
+        # Layer's own arguments say how it was built, not what it is.
+        own = type(self).__init__ is not Layer.__init__
+        config = registry.get_config(self) if own else {}
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = self.activity_regularizer
         return base | {key: configs.plain(value) for key, value in config.items()}

@@ -27,6 +27,8 @@ def module_of(cls: type[Layer]) -> str | None:
         return "pronghorn.ops"
     if not cls.__module__.startswith("pronghorn."):
         return None
+    if cls.__module__ == "pronghorn.models.functional":
+        return "keras.src.models.functional"  # no public module has the class
     if cls.__module__.startswith("pronghorn.models"):
         return "keras"
     return "keras.layers"

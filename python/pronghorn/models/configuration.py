@@ -8,7 +8,7 @@ from, the number of that layer's call and the number of the output.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pronghorn import calls
@@ -37,7 +37,7 @@ class _Writer:
             layer = tensor.node.layer
             if not isinstance(layer, InputLayer):  # a model that begins inside another
                 layer = InputLayer(batch_shape=tensor.shape, name=tensor.name)
-            self._write(layer, tensor.name, [{"args": [], "kwargs": {}}], [])
+            self._write(layer, tensor.name, [], [])
         nodes: dict[int, list[Node]] = {}
         for node in network.nodes:
             nodes.setdefault(id(node.layer), []).append(node)
@@ -84,13 +84,18 @@ class _Writer:
         """The layer, call and output that a tensor comes from."""
         return list(self._origins[id(tensor)])
 
+    def end(self, tensor: KerasTensor) -> list[Any]:
+        """The same as an input or output of the whole."""
+        name, number, index = self.origin(tensor)
+        return [name, number + _first_call(tensor.node.layer), index]
+
 
 def write(model: Model) -> dict[str, Any]:
     """The configuration of a functional model."""
     network = model.network
     writer = _Writer(network)
-    inputs = [writer.origin(tensor) for tensor in network.inputs]
-    outputs = [writer.origin(tensor) for tensor in network.outputs]
+    inputs = [writer.end(tensor) for tensor in network.inputs]
+    outputs = [writer.end(tensor) for tensor in network.outputs]
     several = isinstance(model.output, list)
     return {
         "name": model.name,
@@ -106,6 +111,7 @@ def read(
 ) -> tuple[Any, Any]:
     """Inputs and outputs of a model, its layers made and called anew."""
     tensors: dict[_Origin, KerasTensor] = {}
+    first: dict[str, int] = {}
     waiting: list[tuple[Layer, str, int, dict[str, Any]]] = []
     for entry in config["layers"]:
         layer = serialization.deserialize(entry, custom_objects)
@@ -113,6 +119,7 @@ def read(
         if isinstance(layer, InputLayer):
             tensors[name, 0, 0] = layer.input
             continue
+        first[name] = _first_call(layer)
         waiting += [
             (layer, name, number, call)
             for number, call in enumerate(entry["inbound_nodes"])
@@ -132,9 +139,19 @@ def read(
                 f"calls give, '{left[0][1]}' depends on others"
             )
         waiting = left
-    return _ends(config["input_layers"], tensors), _ends(
-        config["output_layers"], tensors
-    )
+
+    def end(origin: Any) -> KerasTensor:
+        of, call_number, output = origin
+        return tensors[of, call_number - first.get(of, 0), output]
+
+    return _ends(config["input_layers"], end), _ends(config["output_layers"], end)
+
+
+def _first_call(layer: Layer) -> int:
+    """Of a model at an end: Keras counts its making as call 0 there."""
+    from pronghorn.models.functional import Functional  # noqa: PLC0415 it imports us
+
+    return int(isinstance(layer, Functional))
 
 
 def _origins(call: Mapping[str, Any]) -> list[_Origin]:
@@ -160,13 +177,13 @@ def _is_index(value: Any) -> bool:
     )
 
 
-def _ends(origins: Sequence[Any], tensors: Mapping[_Origin, KerasTensor]) -> Any:
+def _ends(origins: Any, tensor: Callable[[Any], KerasTensor]) -> Any:
+    """Inputs or outputs: one, or a list."""
     if isinstance(origins, Mapping):
         origins = list(origins.values())
     if isinstance(origins[0], str):
-        name, number, index = origins
-        return tensors[name, number, index]
-    return [tensors[name, number, index] for name, number, index in origins]
+        return tensor(origins)
+    return [tensor(origin) for origin in origins]
 
 
 def to_json(model: Model, **kwargs: Any) -> str:
