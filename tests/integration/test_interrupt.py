@@ -26,6 +26,8 @@ rng = np.random.default_rng(0)
 x = rng.normal(size=({rows}, *{shape})).astype(np.float32)
 y = rng.integers(0, 10, len(x))
 model.fit(x[:16], y[:16], verbose=0)
+# Jobs in the background of a shell begin with Ctrl-C ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 handler = signal.getsignal(signal.SIGINT)
 print("ready", flush=True)
 try:
