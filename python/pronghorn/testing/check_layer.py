@@ -210,7 +210,9 @@ def _check_gradients(
     model = Model(images, layer(images if isinstance(x, list) else images[0]))
     for place, weight in enumerate(layer.weights):
         weight.assign(weight.value + 0.1 * arrays.normal(seed + place, *weight.shape))
-    factors = arrays.normal(seed, *layer(x).shape).astype(np.float64)
+    y = np.asarray(layer(x), np.float64)
+    factors = arrays.normal(seed, *y.shape).astype(np.float64)
+    noise = float(np.finfo(np.float32).eps * np.linalg.norm(factors * y))
 
     def value(inputs: Inputs) -> float:
         return float(np.sum(factors * np.asarray(layer(inputs), np.float64)))
@@ -229,7 +231,7 @@ def _check_gradients(
             return value(changed if isinstance(x, list) else values)
 
         title = f"{what}: gradient by input {number}"
-        _close_to_differences(title, with_input, feeds[number], found[number])
+        _close_to_differences(title, with_input, feeds[number], found[number], noise)
     for weight, gradient in zip(weights, found[len(images) :], strict=True):
         before = weight.numpy()
 
@@ -238,14 +240,18 @@ def _check_gradients(
             return value(x)
 
         title = f"{what}: gradient by weight '{weight.name}'"
-        _close_to_differences(title, moved, before, gradient)
+        _close_to_differences(title, moved, before, gradient, noise)
         weight.assign(before)
 
 
 def _close_to_differences(
-    what: str, value: Callable[[Array], float], at: Array, gradient: Array
+    what: str,
+    value: Callable[[Array], float],
+    at: Array,
+    gradient: Array,
+    noise: float,
 ) -> None:
-    """Compares along random directions.
+    """Compares along random directions; `noise` is how much rounding moves the value.
 
     Long steps meet kinks, short ones rounding, and a wrong gradient fails with all.
     """
@@ -259,8 +265,9 @@ def _close_to_differences(
             / (2 * step)
             for d in directions
         ]
-        errors = [abs(a - b) / scale for a, b in zip(slopes, expected, strict=True)]
-        error = min(error, float(np.median(errors)))
+        errors = [abs(a - b) for a, b in zip(slopes, expected, strict=True)]
+        error = min(error, float(np.median(errors)) - noise / step)
+    error /= scale
     _require(error < 0.03, f"{what} is off by {error:.1%} of its norm")
 
 
