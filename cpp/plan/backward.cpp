@@ -24,7 +24,8 @@ void Planner::backward() {
         backward_node(placed, plan_->sources[target].sum);
     }
     if (!plan_->updates_parameters) keep_gradients();
-    for (size_t i = 0; i < graph_.parameters.size() && plan_->clips_norm(); ++i) {
+    if (!plan_->clips_norm()) return;
+    for (size_t i = 0; i < graph_.parameters.size(); ++i) {
         if (gradient_places_[i].empty()) continue;
         plan_->sources[i].sum = kept_place(graph_.parameters[i].buffer->shape().elements());
     }

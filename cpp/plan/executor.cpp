@@ -330,9 +330,12 @@ void Plan::add_totals(Run& run, int64_t number) noexcept {
     size_t row = 1;
     for (const LossTerm& term : losses) {
         double sum = 0;
-        if (term.scale == kNowhere) sum = term.weight * values(term.value)[0];
-        for (int64_t i = 0; i < batch && term.scale != kNowhere; ++i) {
-            sum += static_cast<double>(values(term.value)[i]) * values(term.scale)[i];
+        if (term.scale == kNowhere) {
+            sum = term.weight * values(term.value)[0];
+        } else {
+            for (int64_t i = 0; i < batch; ++i) {
+                sum += static_cast<double>(values(term.value)[i]) * values(term.scale)[i];
+            }
         }
         const auto images = static_cast<double>(batch);
         run.totals[0][0] += sum * images;

@@ -137,12 +137,14 @@ void Planner::cut_final() {
 /// The way back through what was computed from parameters, and then those parameters themselves.
 void Planner::cut_late(int begin) {
     const auto end = static_cast<int>(plan_->steps.size());
+    int summed = kNowhere;  // the gradient that the stages of a node read, summed before the first
     for (int i = begin; i < end; ++i) {
         const int d_out = plan_->steps[static_cast<size_t>(i)].d_out;
         for (size_t target = plan_->parameters.size(); target < is_late_.size(); ++target) {
-            const bool first =
-                i == begin || plan_->steps[static_cast<size_t>(i) - 1].d_out != d_out;
-            if (!first || d_out == kNowhere || plan_->sources[target].sum != d_out) continue;
+            if (d_out == kNowhere || d_out == summed || plan_->sources[target].sum != d_out) {
+                continue;
+            }
+            summed = d_out;
             std::vector<Item> sums;
             add_sums(target, sums);
             add_segment(std::move(sums));
