@@ -119,21 +119,19 @@ std::vector<py::array_t<float>> gradients(Plan& plan, const std::vector<py::arra
                                           const py::array& order) {
     check(!plan.updates_parameters, "gradients", "expected a plan without an optimizer");
     std::vector<py::array> outputs;
-    const Plan::Call call = checked_call(plan, feeds, order, outputs, py::array(), 0);
+    Plan::Call call = checked_call(plan, feeds, order, outputs, py::array(), 0);
     check(call.steps == 1, "gradients", "expected one batch of ", plan.batch, " rows, got ",
           call.steps, " of them");
     std::vector<py::array_t<float>> out;
+    for (const Shape& shape : plan.kept_shapes) {
+        out.emplace_back(std::vector<int64_t>(shape.begin(), shape.end()));
+        call.gradients.push_back(out.back().mutable_data());
+    }
     {
         const py::gil_scoped_release released;
         plan.run(call);
     }
     rethrow(plan);
-    for (size_t i = 0; i < plan.kept_gradients.size(); ++i) {
-        const Shape& shape = plan.kept_shapes[i];
-        py::array_t<float> array(std::vector<int64_t>(shape.begin(), shape.end()));
-        std::copy_n(plan.kept_gradient(i), shape.elements(), array.mutable_data());
-        out.push_back(std::move(array));
-    }
     return out;
 }
 
@@ -171,7 +169,8 @@ void bind_plan(py::module_& module) {
              py::arg("outputs") = std::vector<py::array>(), py::arg("learning_rates") = nothing,
              py::arg("iteration") = 0,
              "Like run on one thread; returns (stage, seconds, flops, bytes) for every stage.")
-        .def_property_readonly("memory", &Plan::memory_bytes, "Bytes that the plan holds.")
+        .def_property_readonly("memory", &Plan::memory_bytes,
+                               "Bytes that a call needs, shared with other plans.")
         .def_property_readonly(
             "batch", [](const Plan& plan) { return plan.batch; }, "Images in a step.");
 }

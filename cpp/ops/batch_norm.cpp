@@ -74,7 +74,7 @@ class BatchNorm final : public Op {
 
         Signature signature;
         signature.in_layout = signature.out_layout = context.layouts[0];
-        signature.packed = kTables * columns_.count();
+        signature.packed = {kTables * columns_.count()};
         jobs_.clear();
         if (training_) {
             add_parts(signature, Job::kMoments, Phase::kForward, 5);
@@ -156,7 +156,7 @@ class BatchNorm final : public Op {
         Stage stage{phase, part_by_image_, part_by_image_ ? 1 : parts_, 0, flops(flops_of_value)};
         stage.writes_d_in = false;
         add(signature, job, stage);
-        signature.packed = (kTables + parts_ * kNumbers) * columns_.count();
+        signature.packed = {(kTables + parts_ * kNumbers) * columns_.count()};
     }
     void add_join(Signature& signature, Job job, Phase phase) {
         const int64_t tasks = (channels_ + kChannelBlock - 1) / kChannelBlock;

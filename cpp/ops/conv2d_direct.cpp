@@ -96,10 +96,10 @@ class ConvDirect final : public ConvAlgorithm {
     Signature plan() override {
         Signature signature;
         signature.in_layout = signature.out_layout = layout_;
-        signature.packed = packed_;
         const int64_t padded = p_.pads() ? padded_size() : 0;
         if (packed_ > 0) {
             taps_per_task_ = packed_ < kPackAtOnce ? p_.taps() : 1;
+            signature.packed = {packed_};
             signature.stages.push_back({Phase::kPrepare, false, p_.taps() / taps_per_task_, 0, 0});
         }
         forward_stage_ = static_cast<int>(signature.stages.size());
@@ -422,10 +422,16 @@ double lanes_use(const ConvProblem& p) {
     return 0.95 * static_cast<double>(p.batch) / static_cast<double>(filled);
 }
 
+/// A group of images, its output and their gradients stay in the caches of a core.
+bool groups_fit(const ConvProblem& p) {
+    constexpr int64_t kMostFloats = 2 << 20;
+    return p.kernels->lanes * (p.in_size() + p.out_size()) <= kMostFloats;
+}
+
 }  // namespace
 
 std::unique_ptr<ConvAlgorithm> make_conv_lanes(const ConvProblem& problem) {
-    if (problem.pads_much()) return nullptr;
+    if (problem.pads_much() || !groups_fit(problem)) return nullptr;
     if (lanes_use(problem) <= rows_use(problem)) return nullptr;
     return std::make_unique<ConvDirect>(problem, Layout::kLanes);
 }

@@ -36,12 +36,16 @@ WinogradTiles tiles_of(int64_t height, int64_t width, int64_t channels) {
     return tiles;
 }
 
+/// Of the products of all tiles: what is executed, not what a direct convolution would.
+double flops_of(int64_t tiles, int64_t from, int64_t to) {
+    return 2.0 * kPoints * static_cast<double>(tiles) * static_cast<double>(from * to);
+}
+
 /// The pass from x to y, or from dy to dx.
 struct Pass {
     Pass() = default;
-    Pass(WinogradTiles source, WinogradTiles target, int64_t batch, int64_t u_begin,
-         const Kernels& kernels)
-        : from(source), to(target), u(u_begin) {
+    Pass(WinogradTiles source, WinogradTiles target, int64_t batch, const Kernels& kernels)
+        : from(source), to(target) {
         from.tiles_h = to.tiles_h = ceil_div(to.height, 4);
         from.tiles_w = to.tiles_w = ceil_div(to.width, 4);
         tiles = batch * to.tiles_h * to.tiles_w;
@@ -67,20 +71,20 @@ struct Pass {
     }
 
     int64_t packed() const { return kPoints * u_plane; }
+    double flops() const { return flops_of(tiles, from.channels, to.channels); }
     int64_t scratch() const { return (kPoints + 1) * from.plane; }
     int64_t tasks() const { return blocks * column_blocks; }
 
     WinogradTiles from, to;
     int64_t tiles = 0, blocks = 0, column_blocks = 0;
-    int64_t u = 0, u_plane = 0;  // where the transformed kernel begins in the packed block
+    int64_t u_plane = 0;  // floats from a plane of the transformed kernel to the next
 };
 
 /// The sums over tiles for dw and db: (channel blocks of x) x (of y) x (groups of tiles) tasks.
 struct GradientPass {
     GradientPass() = default;
-    GradientPass(WinogradTiles input, WinogradTiles output, int64_t batch, int64_t parts_begin,
-                 const Kernels& kernels)
-        : x(input), dy(output), parts(parts_begin) {
+    GradientPass(WinogradTiles input, WinogradTiles output, int64_t batch, const Kernels& kernels)
+        : x(input), dy(output) {
         x.tiles_h = dy.tiles_h = ceil_div(dy.height, 4);
         x.tiles_w = dy.tiles_w = ceil_div(dy.width, 4);
         tiles = batch * dy.tiles_h * dy.tiles_w;
@@ -102,6 +106,7 @@ struct GradientPass {
     }
 
     int64_t packed() const { return groups * part; }
+    double flops() const { return flops_of(tiles, x.channels, dy.channels); }
     int64_t scratch() const { return kPoints * (x.plane + dy.plane + sum_plane); }
     int64_t tasks() const { return x_blocks * dy_blocks * groups; }
     int64_t sum_tasks() const { return ceil_div(taps, kSumBlock); }
@@ -113,7 +118,6 @@ struct GradientPass {
     int64_t tiles = 0, x_blocks = 0, dy_blocks = 0, groups = 0;
     int64_t sum_row = 0, sum_plane = 0;
     int64_t taps = 0, part = 0;  // floats of dw; of dw and db
-    int64_t parts = 0;           // where they begin in the packed block
 };
 
 /// Block `number` of `count` of the channels, beginning with a whole panel.
@@ -131,40 +135,37 @@ class ConvWinograd final : public ConvAlgorithm {
         WinogradTiles y = tiles_of(p_.height.out, p_.width.out, p_.out_c);
         x.top = p_.height.before;
         x.left = p_.width.before;
-        forward_ = Pass(x, y, p_.batch, 0, *p_.kernels);
-        packed_ = forward_.packed();
-        if (p_.wants_dw || p_.wants_db) {
-            gradient_ = GradientPass(x, y, p_.batch, packed_, *p_.kernels);
-            packed_ += gradient_.packed();
-        }
+        forward_ = Pass(x, y, p_.batch, *p_.kernels);
+        if (p_.wants_dw || p_.wants_db) gradient_ = GradientPass(x, y, p_.batch, *p_.kernels);
         if (p_.wants_dx) {
             x.top = x.left = 0;
             y.top = 2 - p_.height.before;
             y.left = 2 - p_.width.before;
-            backward_ = Pass(y, x, p_.batch, packed_, *p_.kernels);
-            packed_ += backward_.packed();
+            backward_ = Pass(y, x, p_.batch, *p_.kernels);
         }
     }
 
     Signature plan() override {
         Signature signature;
+        signature.packed = {forward_.packed(), 0, 0};
         add_stage(signature, Job::kPrepare, Phase::kPrepare, prepare_tasks(forward_), 0, 0);
-        if (p_.wants_dx) {
-            add_stage(signature, Job::kPrepareDx, Phase::kPrepare, prepare_tasks(backward_), 0, 0);
-        }
         add_stage(signature, Job::kForward, Phase::kForward, forward_.tasks(), forward_.scratch(),
-                  p_.flops());
+                  forward_.flops());
         if (p_.wants_dx) {
+            signature.packed[1] = backward_.packed();
+            add_stage(signature, Job::kPrepareDx, Phase::kPrepare, prepare_tasks(backward_), 0, 0);
             add_stage(signature, Job::kBackward, Phase::kBackward, backward_.tasks(),
-                      backward_.scratch(), p_.flops());
+                      backward_.scratch(), backward_.flops());
         }
         if (p_.wants_dw || p_.wants_db) {
+            signature.packed[2] = gradient_.packed();
             add_stage(signature, Job::kGradient, Phase::kBackward, gradient_.tasks(),
-                      gradient_.scratch(), p_.wants_dw ? p_.flops() : 0.0);
-            add_stage(signature, Job::kSum, Phase::kGradient, gradient_.sum_tasks(), 0, 0);
-            signature.stages.back().reads_d_out = signature.stages.back().reads_out = false;
+                      gradient_.scratch(), p_.wants_dw ? gradient_.flops() : 0.0);
+            signature.stages.back().writes_d_in = false;
+            add_stage(signature, Job::kSum, Phase::kBackward, gradient_.sum_tasks(), 0, 0);
+            Stage& sum = signature.stages.back();
+            sum.reads_d_out = sum.reads_out = sum.writes_d_in = false;
         }
-        signature.packed = packed_;
         signature.backward_reads[0] = p_.wants_dw;
         signature.backward_reads_output = p_.relu;
         signature.gradient[1] = signature.gradient[2] = GradientBy::kOwner;
@@ -217,13 +218,17 @@ class ConvWinograd final : public ConvAlgorithm {
                    double flops) {
         jobs_.push_back(job);
         signature.stages.push_back({phase, false, tasks, scratch, flops});
+        Stage& stage = signature.stages.back();
+        stage.packed = job == Job::kPrepare || job == Job::kForward      ? 0
+                       : job == Job::kPrepareDx || job == Job::kBackward ? 1
+                                                                         : 2;
     }
 
     void prepare(const Args& args, const Pass& pass, bool transposed, int64_t task) const noexcept {
         const int64_t begin = task * kPrepareRows;
         const int64_t end = std::min(begin + kPrepareRows, pass.from.channels);
-        p_.kernels->winograd_filter({args.in[1], p_.in_c, p_.out_c, args.packed + pass.u,
-                                     pass.u_plane, begin, end, transposed});
+        p_.kernels->winograd_filter(
+            {args.in[1], p_.in_c, p_.out_c, args.packed, pass.u_plane, begin, end, transposed});
     }
 
     void convolve(const Args& args, const Pass& pass, const Maps& maps,
@@ -245,7 +250,7 @@ class ConvWinograd final : public ConvAlgorithm {
         product.a_plane = from.plane;
         product.a_row = from.row;
         product.a_step = 1;
-        product.b = args.packed + pass.u + column * from.channels;
+        product.b = args.packed + column * from.channels;
         product.b_plane = pass.u_plane;
         product.b_panel = from.channels * panel;
         product.c = to.planes;
@@ -271,7 +276,7 @@ class ConvWinograd final : public ConvAlgorithm {
         dy.channels = columns.count;
         x.planes = args.scratch;
         dy.planes = x.planes + kPoints * x.plane;
-        float* part = args.packed + pass.parts + group * pass.part;
+        float* part = args.packed + group * pass.part;
         float* db = p_.wants_db && rows.begin == 0
                         ? part + round_up(pass.taps, kUnaligned) + columns.begin
                         : nullptr;
@@ -311,7 +316,7 @@ class ConvWinograd final : public ConvAlgorithm {
 
     /// The groups' parts of a block of dw, or of db.
     void sum_groups(const Args& args, int64_t task) const noexcept {
-        const float* parts = args.packed + gradient_.parts;
+        const float* parts = args.packed;
         if (args.d_in[1] != nullptr) {
             const Range block = owned(static_cast<int>(jobs_.size()) - 1, 1, task);
             p_.kernels->sum_sources(block.count, parts + block.begin, gradient_.groups,
@@ -326,7 +331,6 @@ class ConvWinograd final : public ConvAlgorithm {
     ConvProblem p_;
     Pass forward_, backward_;
     GradientPass gradient_;
-    int64_t packed_ = 0;
     std::vector<Job> jobs_;  // by stage
 };
 

@@ -38,9 +38,9 @@ struct Tensor {
 /// What an input of an op may be.
 enum class Takes : uint8_t { kActivation, kParameter, kEither };
 
-/// kPrepare: before the forward pass, whenever parameters changed (packing). kForward, kBackward:
-/// the passes. kGradient: gradients of parameters that need nothing later; all of them run side by
-/// side when the backward pass is over.
+/// kPrepare: before the stage that reads what it packs, whenever parameters changed. kForward,
+/// kBackward: the passes. kGradient: gradients of parameters that need nothing later; all of them
+/// run side by side when the backward pass is over.
 enum class Phase : uint8_t { kPrepare, kForward, kBackward, kGradient };
 
 /// A piece of an op's work. By image: the executor cuts the batch into slices and runs neighbouring
@@ -55,6 +55,7 @@ struct Stage {
     bool reads_d_out = true;  // backward and gradient stages
     bool reads_out = true;    // the same, where the signature says backward_reads_output
     bool writes_d_in = true;  // backward stages: gradients of activations
+    size_t packed = 0;        // which of Signature::packed it writes or reads
 };
 
 /// Elements [begin, begin + count) of a parameter, finished by one task.
@@ -76,7 +77,7 @@ struct Signature {
     bool view = false;  // the output is the input under another shape: no stages
     std::vector<Stage> stages;
     int64_t saved = 0;                              // floats per image from forward to backward
-    int64_t packed = 0;                             // floats filled in kPrepare
+    std::vector<int64_t> packed;                    // floats of blocks for the batch's whole pass
     std::array<bool, kMaxInputs> backward_reads{};  // inputs that backward and gradient stages read
     bool backward_reads_output = false;
     std::array<GradientBy, kMaxInputs> gradient{};

@@ -75,6 +75,10 @@ void Planner::backward_node(const Placed& placed, int d_out) {
     }
     for (size_t stage = 0; stage < placed.signature.stages.size(); ++stage) {
         const Phase phase = placed.signature.stages[stage].phase;
+        if (phase == Phase::kPrepare &&
+            packing_phase(placed.signature, stage) == Phase::kBackward) {
+            main_.push_back(packing_step(placed, stage));
+        }
         if (phase != Phase::kBackward && phase != Phase::kGradient) continue;
         Step step = bound_step(placed, stage);
         for (size_t i = 0; i < placed.inputs.size(); ++i) {

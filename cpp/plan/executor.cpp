@@ -27,17 +27,27 @@ struct Plan::Run {
 
 int Plan::threads_to_use() const { return flops < kLeastFlopsForThreads ? 1 : num_threads(); }
 
+size_t Plan::slot_bytes() const {
+    return sizeof(float) *
+           static_cast<size_t>(slot_floats + scratch_floats + block_floats + kSlotPad);
+}
+
 int64_t Plan::memory_bytes() const {
-    size_t bytes = memory.size();
-    for (const Arena& slot : slots_) bytes += slot.size();
-    return static_cast<int64_t>(bytes);
+    return memory_floats * static_cast<int64_t>(sizeof(float)) +
+           threads_to_use() * static_cast<int64_t>(slot_bytes());
+}
+
+void Plan::reserve_memory() {
+    const size_t bytes = sizeof(float) * static_cast<size_t>(memory_floats);
+    workspace_.need(std::max(bytes, slot_bytes()));
+    const Loan now(bytes);
 }
 
 std::vector<std::array<double, 2>> Plan::run(const Call& call) {
     const std::lock_guard<ForkSafeLock> guard(lock_);
     const int threads = threads_to_use();
-    const size_t slot = static_cast<size_t>(slot_floats + scratch_floats + block_floats + kSlotPad);
-    while (slots_.size() < static_cast<size_t>(threads)) slots_.emplace_back(slot * sizeof(float));
+    memory_ = Loan(sizeof(float) * static_cast<size_t>(memory_floats));
+    while (slots_.size() < static_cast<size_t>(threads)) slots_.emplace_back(slot_bytes());
     totals_ = call.totals;
     totals_.resize(rows_of_totals());
 
@@ -50,6 +60,11 @@ std::vector<std::array<double, 2>> Plan::run(const Call& call) {
         shared.plan->execute(shared.run, thread, team);
     };
     parallel_run(context.run.profiled ? 1 : threads, body, &context);
+    for (size_t i = 0; i < call.gradients.size(); ++i) {
+        std::copy_n(here(kept_gradients[i]), kept_shapes[i].elements(), call.gradients[i]);
+    }
+    slots_.clear();
+    memory_ = Loan();
     return totals_;
 }
 
@@ -123,12 +138,10 @@ void Plan::run_item(Run& run, const Segment& segment, const Item& item, Cursor a
         case Item::Kind::kNorms:
             return find_scales();
         case Item::Kind::kUpdate: {
-            const auto sum = static_cast<size_t>(sources[item.target].sum);
             Adjustment clipped;
             clipped.scale = scales[item.target];
             return update(run, item.target, item.range,
-                          memory.floats() + places[sum].offset + item.range.begin, clipped,
-                          at.number);
+                          here(sources[item.target].sum) + item.range.begin, clipped, at.number);
         }
         case Item::Kind::kConstrain: {
             const Parameter& parameter = parameters[item.target];
@@ -220,14 +233,13 @@ float* Plan::resolve(const Run& run, int id, Cursor at, int64_t first_image) con
         case Space::kUser:
             return run.call.outputs[index] + (at.number * batch + first_image) * place.per_image;
         case Space::kBatch:
-            return memory.floats() + place.offset + first_image * place.per_image;
+            return memory_.floats() + place.offset + first_image * place.per_image;
         case Space::kSlot:
             return at.slot + place.offset;
         case Space::kParts: {
             const int block = sources[index].place;
             if (block == kNowhere) return nullptr;
-            return memory.floats() + places[static_cast<size_t>(block)].offset + place.offset +
-                   at.part * place.size;
+            return here(block) + place.offset + at.part * place.size;
         }
     }
     return nullptr;
@@ -252,12 +264,9 @@ void Plan::bind(const Run& run, const Step& step, Cursor at, Args& args) const n
 /// Sums a block of a gradient from its sources, and applies it or keeps it.
 void Plan::reduce(const Run& run, const Item& item, Cursor at) noexcept {
     const GradientSources& source = sources[item.target];
-    const auto floats = [this](int id) {
-        return memory.floats() + places[static_cast<size_t>(id)].offset;
-    };
     float* sum = source.sum == kNowhere ? at.slot + slot_floats + scratch_floats
-                                        : floats(source.sum) + item.range.begin;
-    kernels->sum_sources(item.range.count, floats(source.place) + item.range.begin, source.count,
+                                        : here(source.sum) + item.range.begin;
+    kernels->sum_sources(item.range.count, here(source.place) + item.range.begin, source.count,
                          source.size, sum);
     if (item.target >= parameters.size()) return;
     const Adjustment penalty = penalty_of(item.target);
@@ -324,17 +333,14 @@ void Plan::find_scales() noexcept {
 
 /// In the images' order, in double: the same sums for any number of threads.
 void Plan::add_totals(Run& run, int64_t number) noexcept {
-    const auto values = [this](int id) {
-        return memory.floats() + places[static_cast<size_t>(id)].offset;
-    };
     size_t row = 1;
     for (const LossTerm& term : losses) {
         double sum = 0;
         if (term.scale == kNowhere) {
-            sum = term.weight * values(term.value)[0];
+            sum = term.weight * here(term.value)[0];
         } else {
             for (int64_t i = 0; i < batch; ++i) {
-                sum += static_cast<double>(values(term.value)[i]) * values(term.scale)[i];
+                sum += static_cast<double>(here(term.value)[i]) * here(term.scale)[i];
             }
         }
         const auto images = static_cast<double>(batch);
@@ -356,7 +362,7 @@ void Plan::add_totals(Run& run, int64_t number) noexcept {
                 : static_cast<const float*>(run.call.feeds[static_cast<size_t>(term.weight_feed)]);
         for (int64_t i = 0; i < batch; ++i) {
             const double weight = weights == nullptr ? 1.0 : weights[rows[i]];
-            run.totals[row][0] += weight * values(term.value)[i];
+            run.totals[row][0] += weight * here(term.value)[i];
             run.totals[row][1] += weight;
         }
         ++row;

@@ -61,15 +61,29 @@ void Planner::settle_lifetimes() {
             place(id).last = now;
         });
     }
+    // Partial gradients lie in their sources' block until the end.
+    for (const Place& part : plan_->places) {
+        if (part.space != Space::kParts || part.first < 0) continue;
+        const int id = plan_->sources[static_cast<size_t>(part.index)].place;
+        if (id == kNowhere) continue;
+        Place& block = place(id);
+        block.first = block.first < 0 ? part.first : std::min(block.first, part.first);
+        block.last = static_cast<int>(plan_->steps.size());
+    }
     for (Place& place : plan_->places) {
         if (place.space != Space::kBatch || place.first < 0) continue;
         for (const Chain& chain : chains_) {
-            const bool first = chain.begin <= place.first && place.first < chain.end;
-            const bool last = chain.begin <= place.last && place.last < chain.end;
-            if (first && last && place.per_image > 0 && !place.keep) place.space = Space::kSlot;
-            // Another slice may be anywhere in the chain.
-            if (first && !last) place.first = chain.begin;
-            if (last && !first) place.last = chain.end - 1;
+            const bool inside = chain.begin <= place.first && place.last < chain.end;
+            if (inside && place.per_image > 0 && !place.keep) place.space = Space::kSlot;
+        }
+        if (place.space != Space::kBatch) continue;
+        // Steps of a segment run side by side, and another slice may be anywhere in the chain.
+        for (const Segment& segment : plan_->segments) {
+            const bool first = segment.begin <= place.first && place.first < segment.end;
+            const bool last = segment.begin <= place.last && place.last < segment.end;
+            if (first) place.first = segment.begin;
+            if (last) place.last = segment.end - 1;
+            place.keep |= first && segment.once_per_call;
         }
     }
 }
@@ -115,7 +129,8 @@ void Planner::pack_batch() {
     }
     const int64_t total = pack(blocks);
     for (const Block& block : blocks) place(block.place).offset = block.offset;
-    plan_->memory = Arena(static_cast<size_t>(checked_product(total, sizeof(float))));
+    checked_product(total, sizeof(float));
+    plan_->memory_floats = total;
 }
 
 /// The largest scratch of a task, and the largest blocks that an owner's task finishes.

@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "core/arena.h"
 #include "core/buffer.h"
 #include "core/parallel.h"
+#include "core/workspace.h"
 #include "ops/host_function.h"
 #include "ops/op.h"
 #include "ops/optimizer.h"
@@ -127,6 +127,7 @@ class Plan {
         const int64_t* order = nullptr;
         int64_t steps = 0;
         std::vector<float*> outputs;
+        std::vector<float*> gradients;  // where those of kept_gradients go
         const double* learning_rates = nullptr;
         int64_t iteration = 0;
         std::vector<std::array<double, 2>> totals;  // what earlier calls have summed, or nothing
@@ -151,11 +152,12 @@ class Plan {
     std::vector<Shape> kept_shapes;
     bool updates_parameters = false;
 
-    const float* kept_gradient(size_t i) const {
-        return memory.floats() + places[static_cast<size_t>(kept_gradients[i])].offset;
-    }
+    /// Of a call, shared with other plans' calls.
     int64_t memory_bytes() const;
     size_t rows_of_totals() const { return 1 + reported_losses + metrics.size(); }
+
+    /// Sees to it that the first call finds its memory; throws MemoryError where there is none.
+    void reserve_memory();
 
     // The planner's.
     const Kernels* kernels = nullptr;
@@ -173,7 +175,7 @@ class Plan {
     std::vector<double> squares;    // sums of squares of the blocks of gradients
     std::vector<float> scales;      // by parameter: what clipping leaves of its gradient
     bool clips_norm() const { return updates_parameters && optimizer->clips_norm(); }
-    Arena memory;
+    int64_t memory_floats = 0;
     int64_t slot_floats = 0;     // local tensors of a slice
     int64_t scratch_floats = 0;  // behind them in the slot
     int64_t block_floats = 0;    // gradient block of an owner task, behind the scratch
@@ -201,9 +203,15 @@ class Plan {
     void find_scales() noexcept;
     Adjustment penalty_of(size_t parameter) const;
     int threads_to_use() const;
+    size_t slot_bytes() const;
+    float* here(int place) const noexcept {  // in the arena
+        return memory_.floats() + places[static_cast<size_t>(place)].offset;
+    }
     bool failed() const noexcept;
 
-    std::vector<Arena> slots_;  // one per thread
+    WorkspaceUser workspace_;
+    Loan memory_;              // of a call
+    std::vector<Loan> slots_;  // one per thread
     std::vector<std::array<double, 2>> totals_;
     std::vector<double> seconds_;  // by step, while profiling
     ForkSafeLock lock_;

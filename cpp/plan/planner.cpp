@@ -41,6 +41,7 @@ std::unique_ptr<Plan> Planner::build() {
     pack_slots();
     pack_batch();
     measure_scratch();
+    plan_->reserve_memory();
     return std::move(plan_);
 }
 
@@ -147,16 +148,17 @@ void Planner::place_node(std::string name, Op* op, std::vector<int> inputs, int 
         placed.saved =
             once(placed) ? kept_place(placed.signature.saved) : image_place(placed.signature.saved);
     }
-    if (placed.signature.packed > 0) placed.packed = kept_place(placed.signature.packed);
+    for (int64_t floats : placed.signature.packed) {
+        placed.packed.push_back(floats > 0 ? plain_place(floats) : kNowhere);
+    }
     bool computed = once(placed);  // what is packed may have to be computed first
     for (int input : placed.inputs) {
         computed |= spec(input).parameter && place(value(input).place).space != Space::kFixed;
     }
     for (size_t stage = 0; stage < placed.signature.stages.size(); ++stage) {
         const Phase phase = placed.signature.stages[stage].phase;
-        if (phase != Phase::kPrepare && phase != Phase::kForward) continue;
-        Step step = bound_step(placed, stage);
         if (phase == Phase::kForward) {
+            Step step = bound_step(placed, stage);
             for (size_t i = 0; i < placed.inputs.size(); ++i) {
                 step.in[i] = value(placed.inputs[i]).place;
                 if (placed.signature.gradient[i] == GradientBy::kState) step.d_in[i] = step.in[i];
@@ -164,14 +166,36 @@ void Planner::place_node(std::string name, Op* op, std::vector<int> inputs, int 
             step.out = value(output).place;
             step.saved = placed.saved;
             (step.once ? once_ : main_).push_back(step);
-        } else {
-            for (size_t i = 0; i < placed.inputs.size(); ++i) {
-                if (spec(placed.inputs[i]).parameter) step.in[i] = value(placed.inputs[i]).place;
-            }
-            (computed ? once_ : prepare_).push_back(step);
+        } else if (phase == Phase::kPrepare) {
+            const Phase when = packing_phase(placed.signature, stage);
+            if (when == Phase::kBackward) continue;
+            auto& steps = when == Phase::kForward ? main_ : computed ? once_ : prepare_;
+            steps.push_back(packing_step(placed, stage));
         }
     }
     placed_.push_back(std::move(placed));
+}
+
+/// Where weights change with every step, large blocks are packed right before the stage that reads
+/// them, in its phase, and their memory is free again behind it.
+Phase Planner::packing_phase(const Signature& signature, size_t stage) const {
+    constexpr int64_t kLarge = (1 << 20) / sizeof(float);
+    const size_t block = signature.stages[stage].packed;
+    const auto reader =
+        std::find_if(signature.stages.begin(), signature.stages.end(), [block](const Stage& other) {
+            return other.phase != Phase::kPrepare && other.packed == block;
+        });
+    const bool late = plan_->updates_parameters && signature.packed[block] >= kLarge;
+    return late && !reader->by_image ? reader->phase : Phase::kPrepare;
+}
+
+Step Planner::packing_step(const Placed& placed, size_t stage) const {
+    Step step = bound_step(placed, stage);
+    for (size_t i = 0; i < placed.inputs.size(); ++i) {
+        const Value& input = values_[static_cast<size_t>(placed.inputs[i])];
+        if (spec(placed.inputs[i]).parameter) step.in[i] = input.place;
+    }
+    return step;
 }
 
 /// The place of what a node computes from parameters alone. Its gradient has a target of its own,
@@ -191,7 +215,7 @@ Step Planner::bound_step(const Placed& placed, size_t stage) const {
     step.name = placed.name;
     step.lanes = placed.signature.in_layout == Layout::kLanes ||
                  placed.signature.out_layout == Layout::kLanes;
-    step.packed = placed.packed;
+    if (step.info.packed < placed.packed.size()) step.packed = placed.packed[step.info.packed];
     step.inputs = placed.inputs.size();
     step.once = once(placed);
     if (step.once && step.info.by_image) {
@@ -324,11 +348,16 @@ int Planner::image_place(int64_t floats_per_image) {
     return new_place(place);
 }
 
-int Planner::kept_place(int64_t floats) {
+int Planner::plain_place(int64_t floats) {
     Place place;
     place.size = floats;
-    place.keep = true;
     return new_place(place);
+}
+
+int Planner::kept_place(int64_t floats) {
+    const int id = plain_place(floats);
+    place(id).keep = true;
+    return id;
 }
 
 int Planner::new_target() {

@@ -27,7 +27,8 @@ class Planner {
         std::vector<int> inputs;
         int output = -1;
         Signature signature;
-        int saved = kNowhere, packed = kNowhere;
+        int saved = kNowhere;
+        std::vector<int> packed;
         std::array<bool, kMaxInputs> wants{};
     };
     struct Value {  // what the planner knows of a tensor
@@ -53,6 +54,8 @@ class Planner {
     void place_parameter(const Placed& placed);
     bool once(const Placed& placed) const { return spec(placed.output).parameter; }
     Step bound_step(const Placed& placed, size_t stage) const;
+    Step packing_step(const Placed& placed, size_t stage) const;
+    Phase packing_phase(const Signature& signature, size_t stage) const;
     void place_outputs();
     void place_losses();
     void place_loss(const LossRequest& loss);
@@ -89,6 +92,7 @@ class Planner {
 
     int new_place(const Place& place);
     int image_place(int64_t floats_per_image);
+    int plain_place(int64_t floats);
     int kept_place(int64_t floats);
     int new_target();
     Value& value(int tensor) { return values_[static_cast<size_t>(tensor)]; }

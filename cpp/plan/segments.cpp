@@ -13,7 +13,7 @@ namespace {
 constexpr int64_t kMostParts = 16;
 // Partial gradients of a chain should not take more memory than this, as long as some cores still
 // find a part each.
-constexpr int64_t kMostPartialFloats = 64 << 20;
+constexpr int64_t kMostPartialFloats = 12 << 20;
 constexpr int64_t kEnoughParts = 4;
 // A part of less work than this (some 10 us) is not worth a thread's attention.
 constexpr double kLeastFlopsOfPart = 1e6;
@@ -278,7 +278,7 @@ void Planner::number_sources(size_t target) {
         place(id).offset = sources.count * sources.size;  // within the block of sources
         sources.count += terms_of(id);
     }
-    sources.place = kept_place(sources.count * sources.size);
+    sources.place = plain_place(sources.count * sources.size);
 }
 
 }  // namespace pronghorn

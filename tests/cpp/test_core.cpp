@@ -13,6 +13,7 @@
 #include "core/cpu.h"
 #include "core/parallel.h"
 #include "core/shape.h"
+#include "core/workspace.h"
 
 using namespace pronghorn;
 
@@ -131,4 +132,41 @@ TEST_CASE("denormals are flushed inside and the caller's control word comes back
         CHECK(product() == 0.0f);
     }
     CHECK(product() != 0.0f);
+}
+
+TEST_CASE("idle blocks are lent again, the smallest that fits") {
+    WorkspaceUser user;
+    user.need(4000);
+    const auto block_of = [](size_t bytes) { return Loan(bytes).floats(); };
+    const float* large = block_of(4000);
+    const int64_t allocated = allocation_count();
+    CHECK(block_of(3000) == large);
+    {
+        const Loan first(4000);
+        CHECK(first.floats() == large);
+        const Loan second(1000);  // another one
+        CHECK(second.floats() != large);
+        CHECK(allocation_count() == allocated + 1);
+    }
+    CHECK(block_of(500) != large);
+    CHECK(block_of(2000) == large);
+    CHECK(allocation_count() == allocated + 1);
+    CHECK(Loan(0).floats() == nullptr);
+}
+
+TEST_CASE("blocks larger than anybody needs are freed") {
+    WorkspaceUser small;
+    small.need(1000);
+    {
+        WorkspaceUser large;
+        large.need(8000);
+        const Loan loan(8000);
+    }
+    const int64_t allocated = allocation_count();
+    const Loan loan(1000);
+    CHECK(allocation_count() == allocated + 1);
+}
+
+TEST_CASE("a loan that cannot be had is a MemoryError") {
+    CHECK_THROWS_AS(Loan(size_t{1} << 60), MemoryError);
 }

@@ -128,10 +128,14 @@ def test_a_run_leaves_the_heap_as_it_was(kind, batch, training, threads):
     with with_threads(threads):
         many(3)
         gc.collect()
-        before = heap_bytes()
-        many(100)
-        # Python itself keeps a little; a leak in 100 calls of 8 steps would show.
-        assert heap_bytes() - before < 4096
+        grown = []
+        for _ in range(3):
+            before = heap_bytes()
+            many(100)
+            grown.append(heap_bytes() - before)
+        # A leak would show in every round of 100 calls of 8 steps. Python itself keeps a
+        # little, and BLAS takes a buffer when two threads first meet inside of it.
+        assert min(grown) < 4096
 
 
 def resident_kilobytes():
