@@ -184,7 +184,10 @@ struct DenseBackward {
 struct Pool {
     int64_t in_h, in_w, channels, out_h, out_w;
     int64_t pool_h, pool_w, stride_h, stride_w, pad_top, pad_left;
+    bool gated = false;  // max_pool: what is not above 0 has no winner
 };
+/// The argmax of a window without a winner.
+constexpr uint16_t kNoWinner = 65535;
 
 /// A linear map along one axis: y[o, j, i] = offset[j] + sum_t weights[first[j] + t] *
 /// x[o, begin[j] + t, i] for t below first[j + 1] - first[j], which may be none.

@@ -83,7 +83,10 @@ inline void max_window(const Pool& pool, const Window& window, const float* x, f
             }
         }
         store_upto(y + window.output + c, best, count);
-        if constexpr (kArgmax) store_uint16(argmax + window.output + c, index, count);
+        if constexpr (kArgmax) {
+            if (pool.gated) index = select(less(zero(), best), index, set1(kNoWinner));
+            store_uint16(argmax + window.output + c, index, count);
+        }
     });
 }
 
@@ -132,24 +135,32 @@ struct MaxGradient {
     Share share(int64_t output, int64_t, int count) const {
         return {load_upto(dy + output, count), load_uint16(argmax + output, count)};
     }
+    /// What is written of a cell's sum, `input` being its index in dx.
+    static Vec passed(Vec sum, int64_t, int) { return sum; }
 };
+template <bool kGated>
 struct AverageGradient {
     struct Share {
         Vec dy;
         Vec of(int64_t) const { return dy; }
     };
-    const float* dy;
+    const float *dy, *gate;
     Share share(int64_t output, int64_t cells, int count) const {
         return {load_upto(dy + output, count) * set1(1.0f / static_cast<float>(cells))};
+    }
+    Vec passed(Vec sum, int64_t input, int count) const {
+        if constexpr (!kGated) return sum;
+        return select(less(zero(), load_upto(gate + input, count)), sum, zero());
     }
 };
 
 /// Every cell sums over its windows.
 template <typename Gradient>
 void gather(const Pool& pool, Gradient gradient, float* dx) {
+    int64_t input = 0;
     for (int64_t h = 0; h < pool.in_h; ++h) {
         const Range rows = windows_of(h, pool.pool_h, pool.stride_h, pool.pad_top, pool.out_h);
-        for (int64_t w = 0; w < pool.in_w; ++w, dx += pool.channels) {
+        for (int64_t w = 0; w < pool.in_w; ++w, input += pool.channels) {
             const Range columns =
                 windows_of(w, pool.pool_w, pool.stride_w, pool.pad_left, pool.out_w);
             for_vectors(pool.channels, [=, &pool](int64_t c, int count) {
@@ -168,7 +179,7 @@ void gather(const Pool& pool, Gradient gradient, float* dx) {
                         sum = sum + share.of(r * pool.pool_w + q);
                     }
                 }
-                store_upto(dx + c, sum, count);
+                store_upto(dx + input + c, gradient.passed(sum, input + c, count), count);
             });
         }
     }
@@ -182,11 +193,11 @@ inline void scatter_window(const Pool& pool, const Window& window, Gradient grad
     const int64_t row = pool.in_w * pool.channels;
     for_vectors(pool.channels, [=, &pool](int64_t c, int count) {
         const auto share = gradient.share(window.output + c, rows * columns, count);
-        float* cell = dx + window.input + c;
         for (int64_t r = 0; r < rows; ++r) {
             for (int64_t q = 0; q < columns; ++q) {
                 const int64_t index = (window.row_skip + r) * pool.pool_w + window.column_skip + q;
-                store_upto(cell + r * row + q * pool.channels, share.of(index), count);
+                const int64_t input = window.input + c + r * row + q * pool.channels;
+                store_upto(dx + input, gradient.passed(share.of(index), input, count), count);
             }
         }
     });
@@ -243,8 +254,10 @@ void max_pool_backward(const Pool& pool, const float* dy, const uint16_t* argmax
     backward(pool, MaxGradient{dy, argmax}, dx);
 }
 
-void average_pool_backward(const Pool& pool, const float* dy, float* dx) noexcept {
-    backward(pool, AverageGradient{dy}, dx);
+void average_pool_backward(const Pool& pool, const float* dy, const float* gate,
+                           float* dx) noexcept {
+    if (gate == nullptr) return backward(pool, AverageGradient<false>{dy, nullptr}, dx);
+    backward(pool, AverageGradient<true>{dy, gate}, dx);
 }
 
 }  // namespace pronghorn::PRONGHORN_ISA

@@ -155,10 +155,18 @@ void transform_tiles(const WinogradTiles& tiles, const float* x, const float* ga
     }
 }
 
+/// What becomes of the sums of a vector of channels: y = act(sum + bias), or 0 where the gate is
+/// not above 0.
+struct Finish {
+    Vec bias;
+    bool activate;
+    const float* gate;  // of the tile's corner, or null
+};
+
 /// One vector of one tile of y; cells outside the map and lanes outside the mask stay untouched.
 template <bool kMasked>
-void output_vector(const WinogradTiles& tiles, const Cells<4>& cells, const float* from, Vec bias,
-                   bool activate, Mask mask, float* y, int64_t ahead) {
+void output_vector(const WinogradTiles& tiles, const Cells<4>& cells, const float* from,
+                   const Finish& finish, Mask mask, float* y, int64_t ahead) {
     const int64_t plane = tiles.plane, row = tiles.width * tiles.pixel;
     alignas(64) float half[24 * kLanes];
 #pragma GCC unroll 1
@@ -180,7 +188,14 @@ void output_vector(const WinogradTiles& tiles, const Cells<4>& cells, const floa
         for (int j = 0; j < 4; ++j) {
             __builtin_prefetch(y + j * tiles.pixel + ahead, 1);
             if (j >= cells.column_end) continue;
-            const Vec value = activate ? relu(v[j] + bias) : v[j] + bias;
+            Vec value = v[j] + finish.bias;
+            if (finish.activate) value = relu(value);
+            if (finish.gate != nullptr) {
+                const float* at = finish.gate + i * row + j * tiles.pixel;
+                prefetch(at + ahead);
+                const Vec gate = kMasked ? load_masked(at, mask) : load(at);
+                value = select(less(zero(), gate), value, zero());
+            }
             if (kMasked) {
                 store_masked(y + j * tiles.pixel, value, mask);
             } else {
@@ -204,18 +219,19 @@ void winograd_gradient(const WinogradTiles& tiles, const float* dy, const float*
 }
 
 void winograd_output(const WinogradTiles& tiles, const float* bias, bool activate,
-                     float* y) noexcept {
+                     const float* gate, float* y) noexcept {
     WinogradCursor cursor(tiles, tiles.first), next(tiles, tiles.first + 2);
     const float* from = tiles.planes;
     for (int64_t t = 0; t < tiles.count; ++t, from += tiles.row) {
         const Cells<4> cells(tiles, cursor);
         const int64_t offset = cursor.offset(tiles), ahead = next.offset(tiles) - offset;
         for_vectors(tiles.channels, [&](int64_t c, int count) {
-            const Vec add = bias == nullptr ? zero() : load_upto(bias + c, count);
+            const Finish finish{bias == nullptr ? zero() : load_upto(bias + c, count), activate,
+                                gate == nullptr ? nullptr : gate + offset + c};
             (count == kLanes ? output_vector<false>
                              : output_vector<true>)(tiles, cells, from + winograd_place(tiles, c),
-                                                    add, activate, first_lanes(count),
-                                                    y + offset + c, ahead);
+                                                    finish, first_lanes(count), y + offset + c,
+                                                    ahead);
         });
         cursor.next(tiles);
         next.next(tiles);

@@ -86,6 +86,11 @@ class Convolution final : public Op {
         return problem_.relu = true;
     }
 
+    bool gives_gate() const override { return problem_.relu; }
+    void give_gate() override { problem_.gate_given = true; }
+    /// Where it costs next to nothing.
+    bool take_gate() override { return problem_.gate_taken = winograd_wins(problem_); }
+
     bool takes_fold() const override { return !problem_.relu; }
 
     Signature plan(const PlanContext& context) override {
@@ -95,11 +100,17 @@ class Convolution final : public Op {
         p.wants_dw = context.training && context.wants_gradient[1];
         p.wants_db = context.training && p.bias && context.wants_gradient[2];
         algorithm_ = choose_conv(p, context.conv_algorithm);
-        return algorithm_->plan();
+        Signature signature = algorithm_->plan();
+        signature.backward_reads[0] |= p.gate_taken;
+        return signature;
     }
 
     void run(int stage, const Args& args, int64_t task) const noexcept override {
+        const ConvProblem& p = problem_;
         algorithm_->run(stage, args, task);
+        if (!p.gate_taken || algorithm_->masks_dx() || args.d_in[0] == nullptr) return;
+        p.kernels->activate_backward(Activation::kRelu, args.images * p.in_size(), args.in[0],
+                                     args.d_in[0], args.d_in[0]);
     }
 
     Range owned(int stage, int input, int64_t task) const override {

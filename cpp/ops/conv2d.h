@@ -16,6 +16,8 @@ struct ConvProblem {
     int64_t batch = 0, in_c = 0, out_c = 0, groups = 1;
     Window depth{1, 1}, height{1, 1}, width{1, 1};
     bool bias = false, relu = false;
+    bool gate_given = false;  // whoever reads y has masked dy by the ReLU
+    bool gate_taken = false;  // dx is masked by the ReLU before x
     bool wants_dx = false, wants_dw = false, wants_db = false;
     bool all_by_image = false;  // every stage has to be, for an op that runs them itself
     const Kernels* kernels = nullptr;
@@ -45,6 +47,8 @@ struct ConvProblem {
         return 2.0 * static_cast<double>(batch * depth.out * height.out * width.out) *
                static_cast<double>(terms * out_c);
     }
+    /// dy is masked where y is not above 0.
+    bool masks_dy() const { return relu && !gate_given; }
     bool trains() const { return wants_dx || wants_dw || wants_db; }
     double backward_flops() const {
         return flops() * ((wants_dx ? 1.0 : 0.0) + (wants_dw ? 1.0 : 0.0));
@@ -68,6 +72,8 @@ class ConvAlgorithm {
     virtual ~ConvAlgorithm() = default;
     virtual Signature plan() = 0;
     virtual void run(int stage, const Args& args, int64_t task) const noexcept = 0;
+    /// Whether it masks dx by a gate taken; else that is done behind it.
+    virtual bool masks_dx() const { return false; }
     virtual Range owned(int /*stage*/, int /*input*/, int64_t /*task*/) const noexcept {
         return {};
     }
@@ -83,7 +89,7 @@ std::unique_ptr<ConvAlgorithm> make_conv_lanes(const ConvProblem& problem);
 std::unique_ptr<ConvAlgorithm> make_conv_direct(const ConvProblem& problem);
 std::unique_ptr<ConvAlgorithm> make_conv_im2col(const ConvProblem& problem);
 
-/// Whether Winograd beats the direct algorithm, where it supports the problem.
+/// Whether Winograd supports the problem and beats the direct algorithm.
 bool winograd_wins(const ConvProblem& problem);
 
 }  // namespace pronghorn

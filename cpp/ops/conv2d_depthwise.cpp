@@ -125,11 +125,11 @@ class ConvDepthwise final : public ConvAlgorithm {
         Signature signature;
         signature.stages.push_back({Phase::kForward, true, 1, copy_size(), p_.flops()});
         if (p_.trains()) {
-            const int64_t gated = p_.relu ? p_.out_size() : 0;
+            const int64_t gated = p_.masks_dy() ? p_.out_size() : 0;
             signature.stages.push_back(
                 {Phase::kBackward, true, 1, gated + 2 * copy_size(), p_.backward_flops()});
             signature.backward_reads[0] = p_.wants_dw;
-            signature.backward_reads_output = p_.relu;
+            signature.backward_reads_output = p_.masks_dy();
             signature.gradient[1] = signature.gradient[2] = GradientBy::kParts;
         }
         return signature;
@@ -183,7 +183,7 @@ class ConvDepthwise final : public ConvAlgorithm {
         const float* dy = args.d_out + image * p_.out_size();
         const bool add = args.accumulate || image > 0;
         float* scratch = args.scratch;
-        if (p_.relu) {
+        if (p_.masks_dy()) {
             p_.kernels->activate_backward(Activation::kRelu, p_.out_size(),
                                           args.out + image * p_.out_size(), dy, scratch);
             dy = scratch;

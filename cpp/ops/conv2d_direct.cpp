@@ -109,7 +109,7 @@ class ConvDirect final : public ConvAlgorithm {
             signature.stages.push_back(
                 {Phase::kBackward, true, 1, padded + dy, p_.backward_flops()});
             signature.backward_reads[0] = p_.wants_dw;
-            signature.backward_reads_output = p_.relu;
+            signature.backward_reads_output = p_.masks_dy();
             signature.gradient[1] = signature.gradient[2] = GradientBy::kParts;
         }
         return signature;
@@ -145,9 +145,9 @@ class ConvDirect final : public ConvAlgorithm {
     }
     /// A copy of dy is made to mask it by the ReLU or to put zeros around it.
     bool copies_dy() const {
-        return p_.relu || front_.before + front_.after + top_.before + top_.after + left_.before +
-                                  left_.after >
-                              0;
+        return p_.masks_dy() || front_.before + front_.after + top_.before + top_.after +
+                                        left_.before + left_.after >
+                                    0;
     }
 
     void plan_dx() {
@@ -312,7 +312,7 @@ class ConvDirect final : public ConvAlgorithm {
         float* scratch = args.scratch;
         if (copies_dy()) {
             pad_volume(
-                {dy, p_.relu ? args.out + out : nullptr, scratch, p_.height.out, p_.width.out,
+                {dy, p_.masks_dy() ? args.out + out : nullptr, scratch, p_.height.out, p_.width.out,
                  p_.out_c * lanes_, top_.before, top_.after, left_.before, left_.after},
                 p_.depth.out, front_);
             dy = scratch;

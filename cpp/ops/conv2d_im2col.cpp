@@ -29,11 +29,11 @@ class ConvIm2col final : public ConvAlgorithm {
         const int64_t patches = checked_product(block_rows_ * p_.width.out, depth_);
         signature.stages.push_back({Phase::kForward, true, 1, patches, p_.flops()});
         if (p_.trains()) {
-            const int64_t gated = p_.relu ? p_.out_size() : 0;
+            const int64_t gated = p_.masks_dy() ? p_.out_size() : 0;
             signature.stages.push_back(
                 {Phase::kBackward, true, 1, patches + gated, p_.backward_flops()});
             signature.backward_reads[0] = p_.wants_dw;
-            signature.backward_reads_output = p_.relu;
+            signature.backward_reads_output = p_.masks_dy();
             signature.gradient[1] = signature.gradient[2] = GradientBy::kParts;
         }
         return signature;
@@ -71,7 +71,7 @@ class ConvIm2col final : public ConvAlgorithm {
         const float* x = args.in[0] + image * p_.in_size();
         const float* dy = args.d_out + image * p_.out_size();
         float* patches = args.scratch;
-        if (p_.relu) {
+        if (p_.masks_dy()) {
             float* gated = patches + block_rows_ * p_.width.out * depth_;
             p_.kernels->activate_backward(Activation::kRelu, p_.out_size(),
                                           args.out + image * p_.out_size(), dy, gated);

@@ -167,7 +167,7 @@ class ConvWinograd final : public ConvAlgorithm {
             sum.reads_d_out = sum.reads_out = sum.writes_d_in = false;
         }
         signature.backward_reads[0] = p_.wants_dw;
-        signature.backward_reads_output = p_.relu;
+        signature.backward_reads_output = p_.masks_dy();
         signature.gradient[1] = signature.gradient[2] = GradientBy::kOwner;
         return signature;
     }
@@ -179,19 +179,23 @@ class ConvWinograd final : public ConvAlgorithm {
             case Job::kPrepareDx:
                 return prepare(args, backward_, true, task);
             case Job::kForward:
-                return convolve(
-                    args, forward_,
-                    {args.in[0], nullptr, p_.bias ? args.in[2] : nullptr, p_.relu, args.out}, task);
+                return convolve(args, forward_,
+                                {args.in[0], nullptr, p_.bias ? args.in[2] : nullptr, p_.relu,
+                                 nullptr, args.out},
+                                task);
             case Job::kBackward:
-                return convolve(
-                    args, backward_,
-                    {args.d_out, p_.relu ? args.out : nullptr, nullptr, false, args.d_in[0]}, task);
+                return convolve(args, backward_,
+                                {args.d_out, p_.masks_dy() ? args.out : nullptr, nullptr, false,
+                                 p_.gate_taken ? args.in[0] : nullptr, args.d_in[0]},
+                                task);
             case Job::kGradient:
                 return sum_tiles(args, task);
             case Job::kSum:
                 return sum_groups(args, task);
         }
     }
+
+    bool masks_dx() const override { return true; }
 
     Range owned(int stage, int input, int64_t task) const noexcept override {
         if (jobs_[static_cast<size_t>(stage)] != Job::kSum) return {};
@@ -203,8 +207,10 @@ class ConvWinograd final : public ConvAlgorithm {
    private:
     enum class Job : uint8_t { kPrepare, kPrepareDx, kForward, kBackward, kGradient, kSum };
     struct Maps {
-        const float *x, *gate, *bias;
+        const float *x, *gate;  // of x
+        const float* bias;
         bool relu;
+        const float* y_gate;
         float* y;
     };
 
@@ -260,8 +266,9 @@ class ConvWinograd final : public ConvAlgorithm {
         product.columns = to.channels;
         product.depth = from.channels;
         p_.kernels->winograd_product(product);
-        p_.kernels->winograd_output(to, maps.bias == nullptr ? nullptr : maps.bias + column,
-                                    maps.relu, maps.y + column);
+        p_.kernels->winograd_output(
+            to, maps.bias == nullptr ? nullptr : maps.bias + column, maps.relu,
+            maps.y_gate == nullptr ? nullptr : maps.y_gate + column, maps.y + column);
     }
 
     /// A block of channels of dw, and of db, summed over a group of tiles.
@@ -300,7 +307,7 @@ class ConvWinograd final : public ConvAlgorithm {
             x.count = product.depth = dy.count = (end - x.first) / blocks;
             dy.first = x.first;
             p_.kernels->winograd_gradient(dy, args.d_out + columns.begin,
-                                          p_.relu ? args.out + columns.begin : nullptr, db);
+                                          p_.masks_dy() ? args.out + columns.begin : nullptr, db);
             if (p_.wants_dw) {
                 p_.kernels->winograd_input(x, args.in[0] + rows.begin, nullptr);
                 p_.kernels->winograd_product(product);
@@ -349,7 +356,8 @@ std::unique_ptr<ConvAlgorithm> make_conv_winograd(const ConvProblem& problem) {
 }
 
 bool winograd_wins(const ConvProblem& p) {
-    return p.batch * p.height.out * p.width.out >= 300 && p.in_c >= 16 && p.out_c >= 16;
+    return supports(p) && p.batch * p.height.out * p.width.out >= 300 && p.in_c >= 16 &&
+           p.out_c >= 16;
 }
 
 }  // namespace pronghorn

@@ -153,6 +153,11 @@ class Op {
 
     // What fusion asks. Takes `activation` into this op where it can (conv + bias + ReLU):
     virtual bool fuse_activation(Activation /*activation*/) { return false; }
+    /// The ReLU of the op before is undone where it is read: the gradient of input 0 is 0 where
+    /// input 0 is not above 0, and the op before, which gives up its gate, need not see to it.
+    virtual bool gives_gate() const { return false; }
+    virtual void give_gate() {}
+    virtual bool take_gate() { return false; }
     /// Goes into the weights of the op before, where there is one that takes it:
     virtual std::optional<ChannelAffine> folds_into_kernel() const { return std::nullopt; }
     /// The kernel's last axes are the output's channels, and nothing comes behind the bias yet.

@@ -35,8 +35,11 @@ class Pool2d final : public Op {
         return {Shape{x[0], h.out, w.out, x[3]}};
     }
 
+    bool take_gate() override { return gated_ = true; }
+
     Signature plan(const PlanContext& context) override {
         kernels_ = context.kernels;
+        pool_.gated = gated_;
         Signature signature;
         signature.in_layout = signature.out_layout = context.layouts[0];
         lanes_ = context.layouts[0] == Layout::kLanes ? kernels_->lanes : 1;
@@ -44,6 +47,7 @@ class Pool2d final : public Op {
         // The winners' cells, two bytes each, for the way back.
         if (kind_ == Kind::kMax && context.training) signature.saved = (out_size() + 1) / 2;
         if (context.training) signature.stages.push_back({Phase::kBackward, true, 1, 0, 0});
+        signature.backward_reads[0] = gated_ && kind_ == Kind::kAverage;
         return signature;
     }
 
@@ -64,7 +68,8 @@ class Pool2d final : public Op {
             } else if (stage == 0) {
                 kernels_->average_pool(pool, args.in[0] + in, args.out + out);
             } else {
-                kernels_->average_pool_backward(pool, args.d_out + out, args.d_in[0] + in);
+                kernels_->average_pool_backward(
+                    pool, args.d_out + out, gated_ ? args.in[0] + in : nullptr, args.d_in[0] + in);
             }
         }
     }
@@ -77,6 +82,7 @@ class Pool2d final : public Op {
     std::vector<int64_t> size_, strides_;
     Padding padding_;
     Pool pool_{};
+    bool gated_ = false;
     int64_t lanes_ = 1;
     const Kernels* kernels_ = nullptr;
 };

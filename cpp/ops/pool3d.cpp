@@ -105,7 +105,7 @@ class Pool3d final : public Op {
     }
     void pool_backward(const Pool& window, const float* dy, const uint16_t* winners,
                        float* dx) const noexcept {
-        average_ ? kernels_->average_pool_backward(window, dy, dx)
+        average_ ? kernels_->average_pool_backward(window, dy, nullptr, dx)
                  : kernels_->max_pool_backward(window, dy, winners, dx);
     }
 

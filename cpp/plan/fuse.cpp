@@ -89,6 +89,17 @@ void fold_norms(Graph& graph, const std::vector<int>& wanted) {
     }
 }
 
+/// dx of the op that alone reads relu(y) is masked there, and not once more for dy.
+void move_gates(Graph& graph, const std::vector<int>& wanted) {
+    for (Node& node : graph.nodes) {
+        if (node.inputs.empty()) continue;
+        const int producer = producer_of(graph, node.inputs[0]);
+        if (producer < 0 || readers_of(graph, wanted, node.inputs[0]) != 1) continue;
+        Op& before = *graph.nodes[static_cast<size_t>(producer)].op;
+        if (before.gives_gate() && node.op->take_gate()) before.give_gate();
+    }
+}
+
 void drop_unread(Graph& graph, const std::vector<int>& wanted) {
     for (size_t i = graph.nodes.size(); i-- > 0;) {
         const int output = graph.nodes[i].output;
@@ -106,6 +117,7 @@ void fuse(Graph& graph, const std::vector<int>& wanted) {
     if (!graph.training()) fold_norms(graph, wanted);
     fuse_activations(graph, wanted);
     drop_unread(graph, wanted);
+    if (graph.training()) move_gates(graph, wanted);
 }
 
 }  // namespace pronghorn

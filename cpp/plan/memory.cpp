@@ -61,14 +61,14 @@ void Planner::settle_lifetimes() {
             place(id).last = now;
         });
     }
-    // Partial gradients lie in their sources' block until the end.
+    // Partial gradients lie in their sources' block until they are summed.
     for (const Place& part : plan_->places) {
         if (part.space != Space::kParts || part.first < 0) continue;
         const int id = plan_->sources[static_cast<size_t>(part.index)].place;
         if (id == kNowhere) continue;
         Place& block = place(id);
         block.first = block.first < 0 ? part.first : std::min(block.first, part.first);
-        block.last = static_cast<int>(plan_->steps.size());
+        if (block.last < 0) block.last = static_cast<int>(plan_->steps.size());
     }
     for (Place& place : plan_->places) {
         if (place.space != Space::kBatch || place.first < 0) continue;

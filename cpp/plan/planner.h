@@ -74,6 +74,7 @@ class Planner {
     void cut_chain(int begin, int end);
     void cut_tasks(int begin, int end, bool once_per_call);
     void cut_final();
+    Segment* early_segment(size_t target);
     void cut_late(int begin);
     void add_segment(std::vector<Item> items);
     void number_sources(size_t target);

@@ -111,6 +111,11 @@ void Planner::cut_final() {
     std::vector<Item> sums;
     for (size_t i = 0; i < plan_->parameters.size(); ++i) {
         if (plan_->sources[i].count == 0 || is_late_[i]) continue;
+        if (Segment* early = early_segment(i)) {
+            add_sums(i, early->items);
+            place(plan_->sources[i].place).last = early->end - 1;
+            continue;
+        }
         add_sums(i, sums);
         for (int id : gradient_places_[i]) {
             for (const Step& step : final_) {
@@ -132,6 +137,29 @@ void Planner::cut_final() {
     cut_late(late_begin);
     cut_clipped();
     cut_rules();
+}
+
+/// The first segment of tasks, if any, behind all that reads a parameter or adds to its gradient:
+/// it can be summed and moved there, while partial gradients are warm, and their memory is free
+/// again.
+Segment* Planner::early_segment(size_t target) {
+    if (plan_->clips_norm()) return nullptr;
+    const int weights = value(plan_->parameters[target].tensor).place;
+    const auto& terms = gradient_places_[target];
+    int last = 0;
+    for (size_t i = 0; i < plan_->steps.size(); ++i) {
+        for_places(plan_->steps[i], [&](int id) {
+            if (id == weights || std::count(terms.begin(), terms.end(), id) > 0) {
+                last = static_cast<int>(i);
+            }
+        });
+    }
+    for (size_t i = 0; i + 1 < plan_->segments.size(); ++i) {
+        Segment& segment = plan_->segments[i];
+        const bool chain = segment.items.front().kind == Item::Kind::kPart;
+        if (segment.begin > last && !chain) return &segment;
+    }
+    return nullptr;
 }
 
 /// The way back through what was computed from parameters, and then those parameters themselves.

@@ -181,6 +181,27 @@ TEST_CASE("max_pool_backward gives dy to the winners and writes all of dx") {
     }
 }
 
+TEST_CASE("a gated max_pool has no winners that are not above 0") {
+    std::mt19937 random(5);
+    for (Pool pool : pools()) {
+        const Floats x = image_of(pool, random);
+        Floats want;
+        std::vector<int64_t> winner;
+        max_reference(pool, x, want, winner);
+        pool.gated = true;
+        for (const Kernels* kernels : tables()) {
+            Floats y(out_size(pool), kNan);
+            std::vector<uint16_t> argmax(out_size(pool));
+            kernels->max_pool(pool, x.data(), y.data(), argmax.data());
+            int wrong = 0;
+            for (size_t i = 0; i < y.size(); ++i) {
+                wrong += argmax[i] != (want[i] > 0 ? winner[i] : kNoWinner);
+            }
+            CHECK(wrong == 0);
+        }
+    }
+}
+
 TEST_CASE("max_pool keeps the winners of windows beyond 255 cells") {
     const Pool pool{40, 60, 17, 1, 1, 40, 60, 40, 60, 0, 0};
     const int64_t last = pool.in_h * pool.in_w - 1;
@@ -225,10 +246,18 @@ TEST_CASE("average_pool_backward spreads dy and writes all of dx") {
         for (double& value : scale) value = 1.0 / value;
         const Doubles want =
             backward_reference(pool, dy, scale, [](size_t, int64_t) { return true; });
+        const Floats gate = random_floats(static_cast<int64_t>(in_size(pool)), ++seed);
+        Doubles want_gated = want;
+        for (size_t i = 0; i < gate.size(); ++i) {
+            if (gate[i] <= 0) want_gated[i] = 0;
+        }
         for (const Kernels* kernels : tables()) {
             Floats dx(in_size(pool), kNan);
-            kernels->average_pool_backward(pool, dy.data(), dx.data());
+            kernels->average_pool_backward(pool, dy.data(), nullptr, dx.data());
             check(dx, want, text(*kernels, pool));
+            Floats gated(in_size(pool), kNan);
+            kernels->average_pool_backward(pool, dy.data(), gate.data(), gated.data());
+            check(gated, want_gated, text(*kernels, pool));
         }
     }
 }

@@ -94,7 +94,8 @@ Floats planes_of(WinogradTiles& tiles, int64_t count) {
 }
 
 Floats convolve(const Kernels& kernels, const Shape& s, const Floats& x, const Floats& gate,
-                const Floats& w, const Floats& bias, int64_t block, bool transposed) {
+                const Floats& w, const Floats& bias, const Floats& y_gate, int64_t block,
+                bool transposed) {
     const int64_t depth = transposed ? s.out_c : s.in_c, columns = transposed ? s.in_c : s.out_c;
     const int64_t plane = depth * round_up(columns, kernels.panel);
     Floats u(static_cast<size_t>(kPoints * plane));
@@ -120,7 +121,7 @@ Floats convolve(const Kernels& kernels, const Shape& s, const Floats& x, const F
                                   depth * kernels.panel, m.data(), to.plane, to.row, count, columns,
                                   depth, false});
         kernels.winograd_output(to, bias.empty() ? nullptr : bias.data(), s.relu && !transposed,
-                                y.data());
+                                y_gate.empty() ? nullptr : y_gate.data(), y.data());
     }
     return y;
 }
@@ -140,7 +141,7 @@ void check_forward(const Kernels& kernels, const Shape& s, uint32_t seed) {
         }
     });
     for (double& value : want) value = s.relu && value < 0 ? 0 : value;
-    const Floats y = convolve(kernels, s, x, {}, w, bias, 5 + seed % 30, false);
+    const Floats y = convolve(kernels, s, x, {}, w, bias, {}, 5 + seed % 30, false);
     check_close(y.data(), want.data(), s.y_size(), 1e-5, "winograd " + s.text(kernels));
 }
 
@@ -159,7 +160,11 @@ void check_dx(const Kernels& kernels, const Shape& s, uint32_t seed) {
             }
         }
     });
-    const Floats dx = convolve(kernels, s, dy, gate, w, {}, 3 + seed % 20, true);
+    const Floats x = s.relu ? random_floats(s.x_size(), seed + 3) : Floats();
+    for (size_t i = 0; i < x.size(); ++i) {
+        if (x[i] <= 0) want[i] = 0;
+    }
+    const Floats dx = convolve(kernels, s, dy, gate, w, {}, x, 3 + seed % 20, true);
     check_close(dx.data(), want.data(), s.x_size(), 1e-5, "winograd dx " + s.text(kernels));
 }
 

@@ -133,8 +133,8 @@ def test_a_run_leaves_the_heap_as_it_was(kind, batch, training, threads):
             before = heap_bytes()
             many(100)
             grown.append(heap_bytes() - before)
-        # A leak would show in every round of 100 calls of 8 steps. Python itself keeps a
-        # little, and BLAS takes a buffer when two threads first meet inside of it.
+        # A leak would show in every round of 100 calls of 8 steps. Python itself keeps
+        # a little, and BLAS takes a buffer when two threads first meet inside of it.
         assert min(grown) < 4096
 
 

@@ -19,6 +19,10 @@ MAX_POOL_3_2 = (
     {"pool_size": [3, 3], "strides": [2, 2], "padding": "same"},
 )
 AVERAGE_POOL = ("average_pool2d", {"pool_size": [2, 2]})
+AVERAGE_POOL_3_2 = (
+    "average_pool2d",
+    {"pool_size": [3, 3], "strides": [2, 2], "padding": "same"},
+)
 GLOBAL = ("global_average_pool", {})
 FLATTEN = ("flatten", {})
 DENSE = ("dense", {})
@@ -31,6 +35,12 @@ CHAINS = {
     "conv relu, wide": ((5, 5, 32), [SAME, RELU], [(3, 3, 32, 40)]),
     "conv relu pool": ((8, 9, 1), [CONV_5X5, RELU, MAX_POOL], [(5, 5, 1, 6)]),
     "conv pool relu": ((9, 9, 3), [SAME, MAX_POOL_3_2, RELU], [(5, 5, 3, 32)]),
+    "relu before overlapping maxima": (
+        (5, 6, 3), [SAME, RELU, MAX_POOL_3_2, TANH], [(3, 3, 3, 9)]),
+    "relu before averages": (
+        (5, 6, 3), [SAME, RELU, AVERAGE_POOL, TANH], [(3, 3, 3, 9)]),
+    "relu before overlapping averages": (
+        (5, 6, 3), [SAME, RELU, AVERAGE_POOL_3_2, TANH], [(3, 3, 3, 9)]),
     "conv conv": ((9, 8, 1), [SAME, CONV_5X5], [(3, 3, 1, 6), (5, 5, 6, 16)]),
     "lanes to rows": (
         (9, 8, 3), [SAME, RELU, SAME, GLOBAL], [(3, 3, 3, 16), (3, 3, 16, 48)]),
@@ -114,20 +124,43 @@ def forward(ops, stretch=False):
     return lambda inputs, attributes: run([np.abs(a) for a in inputs], attributes)
 
 
+# Where Winograd would be chosen, on every algorithm.
+LARGER_CHAINS = {
+    "relu before convolutions": (
+        (11, 13, 3), [SAME, RELU, SAME, RELU, SAME, RELU, MAX_POOL],
+        [(3, 3, 3, 18), (3, 3, 18, 33), (3, 3, 33, 17)]),
+    "relu before and between": (
+        (11, 13, 17), [RELU, SAME, RELU, ("conv2d", {})],
+        [(3, 3, 17, 16), (3, 3, 16, 20)]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("algorithm", ["auto", "winograd", "direct", "im2col"])
+@pytest.mark.parametrize("name", LARGER_CHAINS)
+def test_larger_chains(name, algorithm):
+    check_chain(name, LARGER_CHAINS[name], algorithm, rows=9, batches=(3, 9))
+
+
 @pytest.mark.parametrize("name", CHAINS)
 def test_chains(name):
-    shape, ops, weights = CHAINS[name]
+    check_chain(name, CHAINS[name])
+
+
+def check_chain(name, chain, algorithm="auto", rows=33, **options):
+    shape, ops, weights = chain
     terms = sum(int(np.prod(w[:-1])) + 8 for w in weights)
     reference = Reference(
         forward(ops), magnitude=forward(ops, stretch=True), terms=lambda i, a: terms
     )
     check_graph(
         build(ops),
-        [arrays.spread(1, 33, *shape, scale=2)],
+        [arrays.spread(1, rows, *shape, scale=2)],
         reference,
         name=name,
         parameters=weights_of(weights),
         coordinates=40,
+        algorithm=algorithm,
+        **options,
     )
 
 
