@@ -26,7 +26,7 @@ class CountingMetric(Metric):
     on_host = True
 
     def count(self, truth: Any, prediction: Any, weights: Counts) -> None:
-        """Adds samples: arrays (samples, ...), weights (samples,)."""
+        """Adds samples: arrays (samples, ...), weights that broadcast to them."""
         raise NotImplementedError
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
@@ -41,10 +41,18 @@ class CountingMetric(Metric):
         truth = data.as_target(
             y_true, self.target, prediction.shape, f"{self.name}: y_true"
         )
-        weights = np.ones(len(prediction))
-        if sample_weight is not None:
-            weights = weights * np.reshape(np.asarray(sample_weight, np.float64), -1)
-        self.count(truth, prediction, weights)
+        self.count(truth, prediction, self._weights(sample_weight, prediction.shape))
+
+    def _weights(self, value: Any, shape: tuple[int, ...]) -> Counts:
+        """Weights that broadcast to predictions: of samples, rows or numbers."""
+        if value is None:
+            return np.ones((shape[0], *[1] * (len(shape) - 1)))
+        given = np.asarray(value, np.float64)
+        if given.ndim == 2 and given.shape[1] == 1 and len(shape) == 1:
+            given = given[:, 0]
+        if given.ndim > len(shape) or given.shape != shape[: given.ndim]:
+            given = np.broadcast_to(given, shape[:1])
+        return given.reshape(*given.shape, *[1] * (len(shape) - given.ndim))
 
 
 class _Thresholds(CountingMetric):
@@ -61,10 +69,8 @@ class _Thresholds(CountingMetric):
         self._counts = np.zeros((4, len(self._at)))
 
     def count(self, truth: Any, prediction: Any, weights: Counts) -> None:
-        """Adds samples: arrays (samples, ...), weights (samples,)."""
-        each = np.broadcast_to(
-            weights.reshape(-1, *[1] * (truth.ndim - 1)), truth.shape
-        ).ravel()
+        """Adds samples: arrays (samples, ...), weights that broadcast to them."""
+        each = np.broadcast_to(weights, truth.shape).ravel()
         positive = truth.ravel() > 0
         for i, threshold in enumerate(self._at):
             predicted = prediction.ravel() > threshold
@@ -233,7 +239,7 @@ class F1Score(CountingMetric):
         self._counts: Counts = np.zeros((3, 1))  # hits, false alarms, misses
 
     def count(self, truth: Any, prediction: Any, weights: Counts) -> None:
-        """Adds samples: arrays (samples, classes), weights (samples,)."""
+        """Adds samples: arrays (samples, classes), weights that broadcast to them."""
         if truth.ndim != 2:
             raise ValueError(
                 f"{self.name}: expected arrays (batch, classes), got {truth.shape}"
@@ -244,9 +250,8 @@ class F1Score(CountingMetric):
         else:
             chosen = prediction > self.threshold
         axis = (0, 1) if self.average == "micro" else 0
-        each = weights[:, np.newaxis]
         counts = [
-            (part * each).sum(axis=axis)
+            (part * weights).sum(axis=axis)
             for part in (chosen * truth, chosen * (1 - truth), ~chosen * truth)
         ]
         self._counts = self._counts + np.reshape(counts, (3, -1))

@@ -39,11 +39,10 @@ class _Overlap(CountingMetric):
         return truth.argmax(axis=-1), prediction.argmax(axis=-1)
 
     def count(self, truth: Any, prediction: Any, weights: Counts) -> None:
-        """Adds samples: arrays (samples, ...), weights (samples,)."""
+        """Adds samples: arrays (samples, ...), weights that broadcast to them."""
         true, predicted = self.labels(truth, prediction)
-        each = np.broadcast_to(
-            weights.reshape(-1, *[1] * (true.ndim - 1)), true.shape
-        ).ravel()
+        each = weights[..., 0] if weights.ndim > true.ndim else weights
+        each = np.broadcast_to(each, true.shape).ravel()
         pairs = (true.ravel().astype(np.int64), predicted.ravel().astype(np.int64))
         np.add.at(self._matrix, pairs, each)
 

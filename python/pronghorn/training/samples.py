@@ -24,7 +24,7 @@ class Samples:
     Attributes:
         inputs: One array per input of the model.
         truths: Per output the forms of the truth that are needed, by kind.
-        weights: Per output the weights of the samples, or None.
+        weights: Per output the weights of the samples, or of their rows, or None.
         objectives: Per output its loss and metrics.
     """
 
@@ -142,11 +142,17 @@ def prepare(
             truths, full_shapes, names, objectives, strict=True
         )
     ]
-    weights = _weights(sample_weight, names, rows)
+    weight_shapes = [
+        objective.rows(shape)
+        for objective, shape in zip(objectives, full_shapes, strict=True)
+    ]
+    weights = _weights(sample_weight, names, rows, weight_shapes)
     return Samples(inputs, converted, weights, objectives)
 
 
-def _weights(value: Any, names: Sequence[str], rows: int) -> list[Array | None]:
+def _weights(
+    value: Any, names: Sequence[str], rows: int, shapes: Sequence[tuple[int, ...]]
+) -> list[Array | None]:
     """Weights per output; one array is for all outputs."""
     if value is None:
         return [None] * len(names)
@@ -155,14 +161,14 @@ def _weights(value: Any, names: Sequence[str], rows: int) -> list[Array | None]:
     else:
         given = data.per_name(value, names, "sample_weight")
     weights: list[Array | None] = []
-    for one, name in zip(given, names, strict=True):
+    for one, name, shape in zip(given, names, shapes, strict=True):
         if one is None:
             weights.append(None)
             continue
         title = _title("sample_weight", name, names)
         array = data.as_numbers(one, title)
         _check_rows(array, rows, title)
-        weights.append(data.as_weights(array, rows, title))
+        weights.append(data.as_weights(array, shape, title))
     return weights
 
 
