@@ -200,8 +200,9 @@ def by_name(values):
 def test_weights_of_outputs(losses, loss_weights, weights):
     if isinstance(losses, list) and isinstance(loss_weights, dict):
         return  # Keras takes the dict's values in their order
-    # Of weights by name Keras has no use in a model whose outputs are a list.
-    truths = by_name(TRUTHS) if isinstance(losses, dict) else TRUTHS
+    # Keras takes weights by name only where the model's outputs are a dict.
+    by_names = isinstance(losses, dict) and weights is None
+    truths = by_name(TRUTHS) if by_names else TRUTHS
     same_training(
         two_heads,
         lambda api: {"loss": losses, "loss_weights": loss_weights},
