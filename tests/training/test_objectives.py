@@ -266,3 +266,41 @@ def test_factors_of_classes_must_be_as_many():
         model.fit(X, np.eye(4)[LABELS], verbose=0)
     with pytest.raises(ValueError, match="a number or a list of numbers"):
         ph.losses.CategoricalFocalCrossentropy([[0.5]])
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda m: m.Precision(1.5), "thresholds from 0 to 1, got 1.5"),
+        (lambda m: m.Recall(top_k=0), "top_k of at least 1, got 0"),
+        (lambda m: m.AUC(curve="roc2"), "a curve of ROC, PR, PRGAIN"),
+        (lambda m: m.AUC(num_labels=3), "num_labels with multi_label=True only"),
+        (lambda m: m.PrecisionAtRecall(1.2), "recall from 0 to 1"),
+        (lambda m: m.FBetaScore(beta=0.0), "beta above 0"),
+        (lambda m: m.OneHotMeanIoU(3, sparse_y_pred=True), "sparse_y_pred=False"),
+        (lambda m: m.R2Score("mean"), "class_aggregation"),
+    ],
+)
+def test_wrong_arguments_of_metrics(make, message):
+    with pytest.raises(ValueError, match=message):
+        make(ph.metrics)
+
+
+@pytest.mark.parametrize(
+    ("metric", "message"),
+    [
+        (ph.metrics.Precision(class_id=4), r"a class 4, got shape \(23, 4\)"),
+        (ph.metrics.AUC(multi_label=True, num_labels=3), r"\(samples, 3\)"),
+        (ph.metrics.AUC(label_weights=[1, 2]), "expected 4 label_weights"),
+    ],
+)
+def test_metrics_that_do_not_fit(metric, message):
+    with pytest.raises(ValueError, match=message):
+        metric(Y > 0, Y)
+
+
+def test_scores_need_sparse_y_pred_false():
+    loss = "sparse_categorical_crossentropy"
+    model = compiled(loss, activation="softmax", metrics=[ph.metrics.MeanIoU(4)])
+    with pytest.raises(ValueError, match="scores of classes need sparse_y_pred=False"):
+        model.evaluate(X, LABELS, verbose=0)

@@ -71,8 +71,8 @@ def as_target(
 
     Args:
         y: The truth.
-        kind: "values" of that shape, "labels" without its last axis, "groups": a whole
-            number per sample, or "sequences": rows of class numbers.
+        kind: "values" or "classes" of that shape, "labels" without its last axis,
+            "groups": a whole number per sample, or "sequences": rows of class numbers.
         predictions: Shape of the predictions, classes last.
         name: How errors call `y`.
         ignored: A label that is allowed though it is no class.
@@ -91,6 +91,11 @@ def as_target(
                 return np.ascontiguousarray(array, np.float32).reshape(shape)
     raise ValueError(
         f"{name}: expected the shape of the predictions, {expected}, got {array.shape}"
+        + (
+            "; predictions that are scores of classes need sparse_y_pred=False"
+            if kind == "classes"
+            else ""
+        )
     )
 
 
