@@ -255,3 +255,39 @@ def test_focal_with_a_factor_for_each_class(alpha, reduction):
         for api in (keras, pronghorn)
     ]
     np.testing.assert_allclose(results[1], np.asarray(results[0]), **TOLERANCE)
+
+
+@pytest.mark.parametrize("x", [X, X[:8]])
+def test_add_loss(x):
+    def build(api):
+        class Adds(api.layers.Layer):
+            def build(self, input_shape):
+                self.kernel = self.add_weight(shape=(input_shape[-1], 1), name="k")
+
+            def call(self, x):
+                y = api.ops.matmul(x, self.kernel)
+                self.add_loss(0.1 * api.ops.mean(api.ops.square(y)))
+                self.add_loss([api.ops.sum(api.ops.abs(self.kernel)), y / 50])
+                return y
+
+        inputs = api.Input((6,))
+        hidden = api.layers.Dense(4, activation="tanh")(inputs)
+        layer = Adds()
+        return api.Model(inputs, layer(api.layers.Dense(4)(hidden) + hidden))
+
+    for loss in ("mse", lambda t, p: (t - p) ** 2):
+        same_training(build, lambda api, loss=loss: {"loss": loss}, x, x[:, :1])
+
+
+def test_loss_over_the_whole_batch():
+    def regression(api):
+        return api.Sequential([api.Input((6,)), api.layers.Dense(1)])
+
+    same_training(
+        regression,
+        lambda api: {
+            "loss": lambda t, p: api.ops.mean(api.ops.square(t - p)) + 0.5,
+        },
+        X[:16],
+        TRUTHS[0][:16],
+    )

@@ -304,3 +304,24 @@ def test_scores_need_sparse_y_pred_false():
     model = compiled(loss, activation="softmax", metrics=[ph.metrics.MeanIoU(4)])
     with pytest.raises(ValueError, match="scores of classes need sparse_y_pred=False"):
         model.evaluate(X, LABELS, verbose=0)
+
+
+def mean_of_all(y_true, y_pred):
+    return 2 * ops.mean(ops.square(y_true - y_pred)) + 1
+
+
+@pytest.mark.parametrize("reduction", ["sum", "sum_over_batch_size"])
+def test_loss_that_is_a_mean_over_the_batch(reduction):
+    loss = ph.losses.get(mean_of_all)
+    loss.reduction = reduction
+    model = compiled(loss, metrics=[mean_of_all])
+    kernel, bias = model.get_weights()
+    error = X.astype(float) @ kernel + bias - Y
+    logs = model.train_on_batch(X, Y, return_dict=True)
+    for name in ("loss", "mean_of_all"):
+        np.testing.assert_allclose(logs[name], 2 * (error**2).mean() + 1, rtol=1e-5)
+    expected = kernel - 0.05 * X.T @ (4 * error / error.size)
+    np.testing.assert_allclose(model.get_weights()[0], expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(loss(Y, Y), 1)
+    with pytest.raises(ValueError, match="expected one value per sample"):
+        model.evaluate(X, Y, sample_weight=np.ones(23), verbose=0)
