@@ -121,5 +121,5 @@ def test_errors(model, wrt, message):
 
 
 def test_a_loss_over_the_batch(model):
-    with pytest.raises(ValueError, match="include the batch"):
+    with pytest.raises(ValueError, match="over the whole batch"):
         gradients(model, X, loss=ops.sum)

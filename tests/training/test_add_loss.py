@@ -134,3 +134,25 @@ def test_outside_of_call():
         layer.add_loss(X)
     with pytest.raises(ValueError, match="`add_loss` inside of `call`"):
         layer.add_loss(layer(ph.Input((5,))))
+
+
+def test_without_loss_and_truth():
+    model = ph.Sequential([ph.Input((5,)), Adds(TERMS["mean"][0])])
+    model.compile(ph.optimizers.SGD(0.1))
+    losses = [0.3 * (model.predict(X, verbose=0) ** 2).mean()]
+    for y in (None, Y):
+        losses += model.fit(X, y, batch_size=11, verbose=0).history["loss"]
+        losses.append(model.evaluate(X, y, batch_size=11, verbose=0))
+    np.testing.assert_allclose(losses[:-1:2], losses[1::2], rtol=1e-5)
+    assert losses[-1] < losses[0]
+    model.compile("sgd", metrics=["mse"])
+    with pytest.raises(ValueError, match="expected y, got None"):
+        model.fit(X)
+
+
+def test_no_loss_at_all():
+    model = ph.Sequential([ph.Input((5,)), ph.layers.Dense(3)])
+    model.compile("sgd")
+    for y in (None, Y):
+        with pytest.raises(ValueError, match="no loss to compute"):
+            model.fit(X, y, verbose=0)

@@ -176,6 +176,11 @@ def _make_step_plan(
         for metric in _of_the_core(objective.weighted_metrics):
             tensor = metric.lower(graph, prediction, truth[metric.target], of_rows)
             weighted.append((tensor, weight))
+    if not losses and not graph.penalties:
+        raise ValueError(
+            f"Model '{model.name}': no loss to compute, give compile() a `loss` or "
+            "call add_loss in a layer"
+        )
     return graph.core.compile(
         outputs=[predictions[i] for i in samples.handed_out],
         losses=losses,

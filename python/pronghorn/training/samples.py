@@ -102,10 +102,10 @@ def prepare(
     rows = len(inputs[0])
     if rows == 0:
         raise ValueError(f"Model '{model.name}': expected samples in x, got none")
-    if y is None:
-        raise ValueError(f"Model '{model.name}': expected y, got None")
     names = model.output_names
     predictions = model.output_shapes_for(inputs)
+    if y is None:
+        return _without_truths(model, inputs, predictions)
     truths = data.per_name(y, names, "y")
     truths = [
         data.as_numbers(truth, _title("y", name, names))
@@ -148,6 +148,17 @@ def prepare(
     ]
     weights = _weights(sample_weight, names, rows, weight_shapes)
     return Samples(inputs, converted, weights, objectives)
+
+
+def _without_truths(
+    model: Trainer, inputs: list[Array], predictions: Sequence[tuple[int | None, ...]]
+) -> Samples:
+    """Samples of a model whose layers alone say what its loss is."""
+    objectives = model.compiled_objectives(predictions, predictions)
+    if any(one.loss or one.kinds() for one in objectives):
+        raise ValueError(f"Model '{model.name}': expected y, got None")
+    nothing: list[Array | None] = [None] * len(objectives)
+    return Samples(inputs, [{} for _ in objectives], nothing, objectives)
 
 
 def _weights(
