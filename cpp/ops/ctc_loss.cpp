@@ -18,8 +18,8 @@ constexpr double kNever = -1e30;
 constexpr int64_t kDouble = sizeof(double) / sizeof(float);
 
 double log_add(double a, double b) {
-    const double top = a > b ? a : b;
-    return top + std::log(std::exp(a - top) + std::exp(b - top));
+    const double top = a > b ? a : b, gap = a > b ? b - a : a - b;
+    return gap < -40 ? top : top + std::log1p(std::exp(gap));  // 40: less than a double shows
 }
 
 class CtcLoss final : public Op {
