@@ -12,6 +12,11 @@ namespace pronghorn {
 
 namespace {
 
+bool starts_with_float(py::handle value) {
+    if (!py::isinstance<py::sequence>(value) || py::len(value) == 0) return false;
+    return py::isinstance<py::float_>(value[py::int_(0)]);
+}
+
 std::map<std::string, Attribute> attributes_from(const py::dict& values) {
     std::map<std::string, Attribute> attributes;
     for (const auto& [key, value] : values) {
@@ -27,6 +32,8 @@ std::map<std::string, Attribute> attributes_from(const py::dict& values) {
         } else if (name == "function") {
             const auto pair = value.cast<std::pair<py::function, py::function>>();
             attributes.emplace(name, host_function(pair.first, pair.second));
+        } else if (starts_with_float(value)) {
+            attributes.emplace(name, value.cast<std::vector<double>>());
         } else {
             attributes.emplace(name, value.cast<std::vector<int64_t>>());
         }

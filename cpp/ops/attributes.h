@@ -19,7 +19,7 @@ namespace pronghorn {
 class HostFunction;
 
 using Attribute = std::variant<bool, int64_t, double, std::string, std::vector<int64_t>,
-                               std::shared_ptr<HostFunction>>;
+                               std::vector<double>, std::shared_ptr<HostFunction>>;
 
 class Attributes {
    public:
@@ -61,10 +61,24 @@ class Attributes {
         }
         return list;
     }
+    /// A list of numbers.
+    std::vector<double> numbers(const std::string& name, std::vector<double> fallback) {
+        const Attribute* value = find(name);
+        if (value == nullptr) return fallback;
+        if (const auto* whole = std::get_if<std::vector<int64_t>>(value)) {
+            return {whole->begin(), whole->end()};
+        }
+        return expect<std::vector<double>>(*value, name, "a list of numbers");
+    }
     std::shared_ptr<HostFunction> host_function(const std::string& name) {
         const Attribute* value = find(name);
         if (value == nullptr) return nullptr;
         return expect<std::shared_ptr<HostFunction>>(*value, name, "a function");
+    }
+    bool is_list(const std::string& name) const {
+        const auto at = values_.find(name);
+        return at != values_.end() && (std::holds_alternative<std::vector<int64_t>>(at->second) ||
+                                       std::holds_alternative<std::vector<double>>(at->second));
     }
     bool is_word(const std::string& name) const {
         const auto at = values_.find(name);

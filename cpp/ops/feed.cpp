@@ -119,8 +119,8 @@ class AddGradients final : public Op {
 
 class LossScale final : public Op {
    public:
-    LossScale(float factor, bool mean_by_weight, int64_t batch)
-        : factor_(factor), mean_by_weight_(mean_by_weight), batch_(batch) {}
+    LossScale(float factor, bool mean_by_weight, int64_t batch, int64_t weights)
+        : factor_(factor), mean_by_weight_(mean_by_weight), batch_(batch), weights_(weights) {}
 
     Tensor infer(const std::vector<Tensor>& inputs) override { return inputs[0]; }
     Signature plan(const PlanContext& /*context*/) override { return forward_only(); }
@@ -131,18 +131,23 @@ class LossScale final : public Op {
         if (mean_by_weight_) {
             double sum = weights == nullptr ? static_cast<double>(batch_) : 0.0;
             const int64_t* rows = args.rows - args.first_image;
-            for (int64_t i = 0; weights != nullptr && i < batch_; ++i) sum += weights[rows[i]];
-            factor = sum == 0.0 ? 0.0f : static_cast<float>(factor_ / sum);
+            for (int64_t i = 0; weights != nullptr && i < batch_; ++i) {
+                const float* of_image = weights + rows[i] * weights_;
+                for (int64_t k = 0; k < weights_; ++k) sum += of_image[k];
+            }
+            const double terms = static_cast<double>(weights_) * factor_;
+            factor = sum == 0.0 ? 0.0f : static_cast<float>(terms / sum);
         }
         for (int64_t i = 0; i < args.images; ++i) {
-            args.out[i] = weights == nullptr ? factor : factor * weights[args.rows[i]];
+            const bool plain = weights == nullptr || weights_ > 1;
+            args.out[i] = plain ? factor : factor * weights[args.rows[i]];
         }
     }
 
    private:
     float factor_;
     bool mean_by_weight_;
-    int64_t batch_;
+    int64_t batch_, weights_;
 };
 
 }  // namespace
@@ -157,8 +162,9 @@ std::unique_ptr<Op> make_convert(Layout to, int64_t image_size, const Kernels& k
 std::unique_ptr<Op> make_add_gradients(int64_t image_size, const Kernels& kernels) {
     return std::make_unique<AddGradients>(image_size, kernels);
 }
-std::unique_ptr<Op> make_loss_scale(float factor, bool mean_by_weight, int64_t batch) {
-    return std::make_unique<LossScale>(factor, mean_by_weight, batch);
+std::unique_ptr<Op> make_loss_scale(float factor, bool mean_by_weight, int64_t batch,
+                                    int64_t weights) {
+    return std::make_unique<LossScale>(factor, mean_by_weight, batch, weights);
 }
 
 }  // namespace pronghorn

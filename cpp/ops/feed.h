@@ -23,7 +23,9 @@ std::unique_ptr<Op> make_add_gradients(int64_t image_size, const Kernels& kernel
 
 /// out[i] = what the total loss's derivative by image i's loss is: factor, times the image's weight
 /// (row rows[i] of the caller's array in[0], where there is one), over the batch's sum of weights
-/// where `mean_by_weight`.
-std::unique_ptr<Op> make_loss_scale(float factor, bool mean_by_weight, int64_t batch);
+/// where `mean_by_weight`. With several `weights` an image they are in its loss already, of which
+/// there are as many terms.
+std::unique_ptr<Op> make_loss_scale(float factor, bool mean_by_weight, int64_t batch,
+                                    int64_t weights);
 
 }  // namespace pronghorn

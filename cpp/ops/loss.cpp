@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/loss.h"
 
+#include <algorithm>
+
 namespace pronghorn {
 
 Tensor Loss::infer(const std::vector<Tensor>& inputs) {
-    check(inputs.size() == 2, name(), "expected y_pred and a target, got ", inputs.size(),
-          " inputs");
+    check(inputs.size() == 2 || inputs.size() == 3, name(),
+          "expected y_pred, a target and at most weights, got ", inputs.size(), " inputs");
     const Shape& y_pred = inputs[0].shape;
     check(y_pred.rank() >= 2 && inputs[0].dtype == DType::kFloat32, name(),
           "expected y_pred of at least 2 dimensions, got ", y_pred);
@@ -20,35 +22,46 @@ Tensor Loss::infer(const std::vector<Tensor>& inputs) {
         check(inputs[1].dtype == DType::kFloat32 && inputs[1].shape == y_pred, name(),
               "expected a target of the shape of y_pred, ", y_pred, ", got ", inputs[1].shape);
     }
+    weighted_ = inputs.size() == 3;
+    if (weighted_) {
+        check(inputs[2].dtype == DType::kFloat32 && inputs[2].shape[0] == y_pred[0] &&
+                  inputs[2].shape.elements(1) == rows_,
+              name(), "expected ", rows_, " weights per image for y_pred ", y_pred, ", got ",
+              inputs[2].shape);
+        pieces_ = rows_;
+        rows_ = 1;
+    }
     return {Shape{y_pred[0]}};
 }
 
 Signature Loss::plan(const PlanContext& context) {
     kernels_ = context.kernels;
     Signature signature;
-    signature.saved = stride();
+    signature.saved = pieces_ * stride();
     if (surveys()) signature.stages.push_back({Phase::kForward, false, 1, 0, 0});
     signature.stages.push_back({Phase::kForward, true, 1, 0, 0});
     if (context.training) signature.stages.push_back({Phase::kBackward, true, 1, 0, 0});
-    signature.backward_reads = {true, true};
+    signature.backward_reads = {true, true, weighted_};
     return signature;
 }
 
 void Loss::run(int stage, const Args& args, int64_t /*task*/) const noexcept {
-    const int64_t size = rows_ * last_;
+    const int64_t size = rows_ * last_, all = args.images * pieces_;
     if (surveys() && stage-- == 0) {
-        const float answer = survey(args.in[1], args.images);
-        for (int64_t i = 0; i < args.images; ++i) args.saved[(i + 1) * stride() - 1] = answer;
+        const float answer = survey(args.in[1], all);
+        for (int64_t i = 0; i < all; ++i) args.saved[(i + 1) * stride() - 1] = answer;
         return;
     }
-    for (int64_t i = 0; i < args.images; ++i) {
+    if (stage == 0) std::fill(args.out, args.out + args.images, 0.0f);
+    for (int64_t i = 0; i < all; ++i) {
         const float* y_pred = args.in[0] + i * size;
         const float* target = args.in[1] + i * target_size();
         float* state = args.saved == nullptr ? nullptr : args.saved + i * stride();
         if (stage == 0) {
-            args.out[i] = forward(y_pred, target, state);
+            args.out[i / pieces_] += weight(args, i) * forward(y_pred, target, state);
         } else {
-            backward(y_pred, target, state, args.d_out[i], args.d_in[0] + i * size);
+            const float scale = args.d_out[i / pieces_] * weight(args, i);
+            backward(y_pred, target, state, scale, args.d_in[0] + i * size);
         }
     }
 }

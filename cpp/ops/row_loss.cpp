@@ -118,9 +118,17 @@ class CategoricalFocal final : public RowLoss {
     explicit CategoricalFocal(Attributes& attributes)
         : RowLoss(attributes),
           from_logits_(attributes.flag("from_logits", false)),
-          alpha_(static_cast<float>(attributes.number("alpha", 0.25))),
+          alphas_(attributes.is_list("alpha") ? attributes.numbers("alpha", {})
+                                              : std::vector{attributes.number("alpha", 0.25)}),
           gamma_(static_cast<float>(attributes.number("gamma", 2.0))),
           smoothing_(static_cast<float>(attributes.number("label_smoothing", 0.0))) {}
+
+    Tensor infer(const std::vector<Tensor>& inputs) override {
+        const Tensor output = RowLoss::infer(inputs);
+        check(alphas_.size() == 1 || static_cast<int64_t>(alphas_.size()) == last_, name(),
+              "expected one alpha or ", last_, ", one for each class, got ", alphas_.size());
+        return output;
+    }
 
     bool accept_logits() override {
         const bool accepts = !from_logits_;
@@ -148,6 +156,9 @@ class CategoricalFocal final : public RowLoss {
     float smooth(float t) const {
         return t * (1.0f - smoothing_) + smoothing_ / static_cast<float>(last_);
     }
+    float alpha(int64_t c) const {
+        return static_cast<float>(alphas_[alphas_.size() == 1 ? 0 : static_cast<size_t>(c)]);
+    }
     static float clipped(float q) { return std::min(std::max(q, kEpsilon), 1.0f - kEpsilon); }
 
     double row_value(const float* x, const float* t) const noexcept override {
@@ -155,7 +166,7 @@ class CategoricalFocal final : public RowLoss {
         double total = 0;
         for (int64_t c = 0; c < last_; ++c) {
             const float q = clipped(probability(x[c], at));
-            total -= smooth(t[c]) * alpha_ * std::pow(1.0f - q, gamma_) * std::log(q);
+            total -= smooth(t[c]) * alpha(c) * std::pow(1.0f - q, gamma_) * std::log(q);
         }
         return total;
     }
@@ -169,7 +180,7 @@ class CategoricalFocal final : public RowLoss {
             if (q == clipped(q)) {
                 const float miss = 1.0f - q;
                 const float bend = gamma_ == 0 ? 0.0f : gamma_ * std::pow(miss, gamma_ - 1.0f);
-                slope = smooth(t[c]) * alpha_ * (bend * std::log(q) - std::pow(miss, gamma_) / q);
+                slope = smooth(t[c]) * alpha(c) * (bend * std::log(q) - std::pow(miss, gamma_) / q);
             }
             d_x[c] = slope;
             mean += static_cast<double>(slope) * q;
@@ -182,7 +193,8 @@ class CategoricalFocal final : public RowLoss {
 
    private:
     bool from_logits_;
-    float alpha_, gamma_, smoothing_;
+    std::vector<double> alphas_;  // one for all classes, or one each
+    float gamma_, smoothing_;
 };
 
 /// Base: the target is a class number.

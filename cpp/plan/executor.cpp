@@ -361,8 +361,12 @@ void Plan::add_totals(Run& run, int64_t number) noexcept {
                 ? nullptr
                 : static_cast<const float*>(run.call.feeds[static_cast<size_t>(term.weight_feed)]);
         for (int64_t i = 0; i < batch; ++i) {
-            const double weight = weights == nullptr ? 1.0 : weights[rows[i]];
-            run.totals[row][0] += weight * here(term.value)[i];
+            double weight = weights == nullptr ? 1.0 : 0.0;
+            for (int64_t k = 0; weights != nullptr && k < term.weights; ++k) {
+                weight += weights[rows[i] * term.weights + k];
+            }
+            const double factor = term.weights > 1 ? static_cast<double>(term.weights) : weight;
+            run.totals[row][0] += factor * here(term.value)[i];
             run.totals[row][1] += weight;
         }
         ++row;

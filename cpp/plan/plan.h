@@ -113,6 +113,7 @@ struct LossTerm {
 struct MetricTerm {
     int value = kNowhere;
     int weight_feed = -1;
+    int64_t weights = 1;  // per image; several are in the value already, a mean of as many terms
 };
 
 struct Output {

@@ -256,11 +256,14 @@ int feed_number(const Graph& graph, int tensor) {
     for (size_t i = 0; i < graph.feeds.size(); ++i) {
         const Feed& feed = graph.feeds[i];
         if (feed.tensor != tensor) continue;
-        check(feed.dtype == DType::kFloat32 && feed.shape.elements() == 1, "graph",
-              "expected sample weights to be one float32 per image");
+        check(feed.dtype == DType::kFloat32, "graph", "expected sample weights as float32");
         return static_cast<int>(i);
     }
     throw ValueError("[graph] expected sample weights to be an input");
+}
+
+int64_t weights_per_image(const Graph& graph, int feed) {
+    return feed < 0 ? 1 : graph.feeds[static_cast<size_t>(feed)].shape.elements();
 }
 
 }  // namespace
@@ -288,12 +291,17 @@ void Planner::place_loss(const LossRequest& loss) {
     check(sum || by_weight || loss.reduction == "sum_over_batch_size", "graph",
           "expected the reduction sum_over_batch_size, sum or mean_with_sample_weight, got ",
           loss.reduction);
+    const int weights = feed_number(graph_, loss.weight_input);
+    const int64_t per_image = weights_per_image(graph_, weights);
+    check(per_image == 1 || terms == 1 || static_cast<double>(per_image) == terms, "graph",
+          "expected ", terms, " weights per image, got ", per_image);
+    terms = std::max(terms, static_cast<double>(per_image));
     const double factor = loss.weight * (sum ? terms : by_weight ? 1.0 : 1.0 / batch);
     Step step;
-    step.op = own(make_loss_scale(static_cast<float>(factor), by_weight, graph_.batch()));
+    step.op =
+        own(make_loss_scale(static_cast<float>(factor), by_weight, graph_.batch(), per_image));
     step.name = "loss_scale";
     step.info = {Phase::kForward, true, 1, 0, 0};
-    const int weights = feed_number(graph_, loss.weight_input);
     if (weights >= 0) {
         Place feed;
         feed.space = Space::kFeed;
@@ -318,7 +326,7 @@ void Planner::place_penalty(const LossRequest& loss) {
     plan_->losses.push_back({value(loss.tensor).place, kNowhere, loss.weight});
     if (!value(loss.tensor).wants_gradient) return;
     Step step;
-    step.op = own(make_loss_scale(static_cast<float>(loss.weight), false, 1));
+    step.op = own(make_loss_scale(static_cast<float>(loss.weight), false, 1, 1));
     step.name = "loss_scale";
     step.info = {Phase::kForward, false, 1, 0, 0};
     step.once = true;
@@ -331,7 +339,9 @@ void Planner::place_metrics() {
         check(graph_.shape(metric.tensor) == Shape{graph_.batch()}, "graph",
               "expected a metric of shape (", graph_.batch(), ",), got ",
               graph_.shape(metric.tensor));
-        const MetricTerm term{value(metric.tensor).place, feed_number(graph_, metric.weight_input)};
+        const int weights = feed_number(graph_, metric.weight_input);
+        const MetricTerm term{value(metric.tensor).place, weights,
+                              weights_per_image(graph_, weights)};
         place(term.value).keep = true;
         plan_->metrics.push_back(term);
     }

@@ -9,7 +9,9 @@ copies of OpenBLAS in the process, and what the user set for them, are left alon
 
 from __future__ import annotations
 
+import itertools
 import os
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,10 +43,26 @@ def _environment(wanted: dict[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
+def _is_command() -> bool:
+    """Whether Python was started as `pronghorn` or `python -m pronghorn`.
+
+    Both import the package before any code of the command can catch what goes wrong.
+    """
+    flags = itertools.pairwise(sys.orig_argv)
+    scripts = (Path(name).stem for name in sys.argv[:1])
+    return ("-m", "pronghorn") in flags or "pronghorn" in scripts
+
+
 _openblas = {"OPENBLAS_NUM_THREADS": "1"}
 if _cpu_has_avx512():
     _openblas["OPENBLAS_CORETYPE"] = "SkylakeX"
-with _environment(_openblas):
-    from pronghorn import _core as core
+try:
+    with _environment(_openblas):
+        from pronghorn import _core as core
+except ImportError as error:  # such as a PRONGHORN_ISA that this CPU cannot run
+    if not _is_command():
+        raise
+    sys.stderr.write(f"pronghorn: error: {' '.join(str(error).split())}\n")
+    raise SystemExit(2) from None
 
 __all__ = ["core"]

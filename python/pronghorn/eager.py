@@ -35,6 +35,7 @@ def as_float(x: Any, name: str) -> Array:
     """`x` as a float32 array, C-contiguous; what is no number is refused."""
     array = np.asarray(x)
     if array.dtype.kind not in "biuf":
-        raise ValueError(f"{name}: expected numbers, got dtype {array.dtype}")
+        got = repr(x) if array.ndim == 0 else f"dtype {array.dtype}"
+        raise ValueError(f"{name}: expected numbers, got {got}")
     with np.errstate(over="ignore"):
         return np.ascontiguousarray(array, np.float32).reshape(array.shape)

@@ -188,7 +188,8 @@ def record(
     graph: GraphBuilder,
     function: Callable[..., Any],
     tensors: Sequence[int],
-    per_image: bool = False,
+    per_image: str = "",
+    weights: int = -1,
 ) -> int:
     """Records a Python function written in `ops`; returns the tensor it returns.
 
@@ -196,7 +197,8 @@ def record(
         graph: Where to record.
         function: Takes as many tensors as `tensors` has, returns one.
         tensors: Numbers of tensors with a batch.
-        per_image: Whether to average all axes but the batch: for losses.
+        per_image: For losses, "mean" or "sum" over all axes but the batch.
+        weights: Of what is averaged or summed; -1 if there are none.
     """
     with recording(graph):
         result = function(*(Tensor(graph, number) for number in tensors))
@@ -205,7 +207,16 @@ def record(
             raise ValueError(
                 f"{name}: expected a tensor computed from the arguments, got {result!r}"
             )
+        if weights >= 0:
+            expected = tuple(graph.shape(weights))
+            if result.shape != expected:
+                raise ValueError(
+                    f"{name}: expected one value for each weight of the samples, shape "
+                    f"{expected}, got {result.shape}"
+                )
+            factors = Tensor(graph, weights)
+            result = add(graph, "binary", [result, factors], kind="multiply")
         if per_image and result.ndim > 1:
             axes = list(range(1, result.ndim))
-            result = add(graph, "reduce", [result], kind="mean", axes=axes)
+            result = add(graph, "reduce", [result], kind=per_image, axes=axes)
     return result.number

@@ -174,3 +174,25 @@ def test_interruption(capsys, monkeypatch):
     monkeypatch.setattr(demo, "run", interrupt)
     assert cli.main(["demo"]) == 130
     assert capsys.readouterr().err == "pronghorn: interrupted\n"
+
+
+def test_a_wrong_instruction_set_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("PRONGHORN_ISA", "avx1024")
+    script = tmp_path / "pronghorn"  # what pip installs
+    script.write_text("import sys, pronghorn.cli\nsys.exit(pronghorn.cli.main())\n")
+    package = str(Path(pronghorn.__file__).parents[1])
+    for command in (["-m", "pronghorn"], [script]):
+        done = subprocess.run(
+            [sys.executable, *command, "info"],
+            env=os.environ | {"PYTHONPATH": package},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 2
+        assert done.stdout == ""
+        assert re.fullmatch(
+            r"pronghorn: error: .*PRONGHORN_ISA: expected .*, got 'avx1024'\n",
+            done.stderr,
+        )

@@ -51,6 +51,8 @@ OF_WHOLE_NUMBERS = [
     ("Embedding", {"input_dim": 9, "output_dim": 3}, (6,), (6, 3), 27),
     ("Embedding", {"input_dim": 9, "output_dim": 17,
                    "embeddings_initializer": "zeros"}, (2, 5), (2, 5, 17), 153),
+    ("Embedding", {"input_dim": 9, "output_dim": 3, "embeddings_regularizer": "l2",
+                   "embeddings_constraint": "unit_norm"}, (6,), (6, 3), 27),
 ]  # fmt: skip
 
 
@@ -220,7 +222,10 @@ IMAGE, VECTOR = np.zeros((2, 5, 6, 3), np.float32), np.zeros((2, 6), np.float32)
         (lambda: layers.CategoryEncoding(3, "tf_idf"), "`output_mode`"),
         (lambda: layers.CategoryEncoding(3)(IMAGE), "input of 2 axes"),
         (lambda: layers.Embedding(0, 3), "`input_dim`"),
-        (lambda: layers.Embedding(3, 3, mask_zero=True), "mask_zero"),
+        (
+            lambda: layers.Embedding(3, 3, mask_zero=True),
+            "expected mask_zero=False",
+        ),
         (lambda: layers.Embedding(3, 3, weights=[np.zeros((2, 3))]), "shape"),
     ],
 )

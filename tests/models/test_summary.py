@@ -236,3 +236,21 @@ def test_a_functional_chain_needs_no_connections():
     text = summary(model)
     assert "Connected to" not in text
     assert "│ in (InputLayer)                 │ (None, 4)              │" in text
+
+
+@pytest.mark.parametrize("line_length", [None, 78, 90, 130])
+@pytest.mark.parametrize("branched_model", [False, True])
+def test_columns_that_keras_lacks_cut_no_title(line_length, branched_model):
+    image = pronghorn.Input((40, 40, 3))
+    x = layers.Conv2D(64, 3)(image)
+    model = branched() if branched_model else pronghorn.Model(image, x)
+    shown = {"show_trainable": True, "show_macs": True, "show_receptive_field": True}
+    lines = []
+    model.summary(line_length, print_fn=lines.append, **shown)
+    table = [line for line in lines[0].splitlines() if line[0] in "┏┃┡│├└"]
+    assert {len(line) for line in table} == {line_length or len(table[0])}
+    titles = " ".join(line for line in table if line[0] == "┃")
+    assert all(f"{one} ┃" in titles for one in ("Trainable", "MACs", "Field"))
+    rows = [line for line in table if line[0] == "│"]
+    assert any(" Y " in line for line in rows)
+    assert not any("…" in cell for line in rows for cell in line.split("│")[-4:])

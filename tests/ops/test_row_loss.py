@@ -56,6 +56,16 @@ def test_focal_from_logits():
     check_op(NAME, [x, y], {"kind": "categorical_focal_crossentropy", **attributes})
 
 
+@pytest.mark.parametrize("predictions", ["numbers", "shares"])
+def test_focal_with_a_factor_for_each_class(predictions):
+    x, y = draw(predictions, 1, 33, 4, 3), draw("one hot", 2, 33, 4, 3)
+    attributes = {"from_logits": predictions == "numbers", "alpha": [0.1, 0.5, 1.5]}
+    kind = {"kind": "categorical_focal_crossentropy"}
+    check_op(NAME, [x, y], kind | attributes)
+    with pytest.raises(ValueError, match="one for each class, got 3"):
+        run_op(NAME, [x[..., :2], y[..., :2]], kind | attributes)
+
+
 def test_multiclass_hinge_of_the_lecture():
     """The cat, the car and the frog of CS231n."""
     scores = np.array([[3.2, 5.1, -1.7], [1.3, 4.9, 2.0], [2.2, 2.5, -3.1]], np.float32)

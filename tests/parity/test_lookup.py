@@ -23,9 +23,9 @@ def test_category_encoding(mode, shape):
     np.testing.assert_array_equal(layer(numbers), np.asarray(theirs(numbers)))
 
 
-def trained(api, weights):
+def trained(api, weights, **arguments):
     inputs = api.Input((5,), dtype="int32")
-    x = api.layers.Embedding(7, 4)(inputs)
+    x = api.layers.Embedding(9, 4, **arguments)(inputs)  # two are never looked up
     outputs = api.layers.Dense(2)(api.layers.Flatten()(x))
     model = api.Model(inputs, outputs)
     model.set_weights(weights)
@@ -37,12 +37,21 @@ def trained(api, weights):
     return history.history["loss"], model.get_weights()
 
 
-def test_embedding():
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {},
+        {"embeddings_regularizer": "l2"},
+        {"embeddings_regularizer": "l2", "embeddings_constraint": "non_neg"},
+        {"embeddings_constraint": "unit_norm"},
+    ],
+)
+def test_embedding(arguments):
     rng = np.random.default_rng(3)
-    shapes = [(7, 4), (20, 2), (2,)]
+    shapes = [(9, 4), (20, 2), (2,)]
     weights = [rng.normal(size=shape).astype(np.float32) for shape in shapes]
     (losses, ours), (expected, theirs) = (
-        trained(api, weights) for api in (pronghorn, keras)
+        trained(api, weights, **arguments) for api in (pronghorn, keras)
     )
     np.testing.assert_allclose(losses, expected, rtol=1e-5)
     for mine, other in zip(ours, theirs, strict=True):

@@ -22,6 +22,7 @@ from pronghorn.layers import shapes as shape_rules
 from pronghorn.layers.lowering import GraphBuilder
 from pronghorn.layers.symbolic import KerasTensor, Node, Shape
 from pronghorn.regularizers import RegularizerLike
+from pronghorn.totals import Penalties
 from pronghorn.training import data, plans
 from pronghorn.utils.naming import auto_name
 from pronghorn.variable import Variable
@@ -29,7 +30,7 @@ from pronghorn.variable import Variable
 Self = TypeVar("Self", bound="Layer")
 
 
-class Layer:
+class Layer(Penalties):
     """Base class of layers and models.
 
     A layer of one's own has `__init__`, perhaps `build`, and `call` in terms of
@@ -415,15 +416,6 @@ class Layer:
     def non_trainable_variables(self) -> list[Variable]:
         """Same as `non_trainable_weights`."""
         return self.non_trainable_weights
-
-    @property
-    def losses(self) -> list[np.float32]:
-        """The penalties of the weights that train, as they are now."""
-        return [
-            weight.regularizer(weight.value)
-            for weight in self.trainable_weights
-            if weight.regularizer is not None
-        ]
 
     @property
     def trainable(self) -> bool:

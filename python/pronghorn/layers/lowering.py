@@ -92,6 +92,11 @@ class GraphBuilder:
                 self.penalties += [] if penalty is None else [penalty]
         return self._parameters[key]
 
+    def add_penalty(self, tensor: int) -> None:
+        """Adds a term of the loss, if there is one: one value, or one per image."""
+        if self._penalized is not None:
+            self.penalties.append(tensor)
+
     def variables(self) -> list[int]:
         """Identities of the variables used so far, in the order of first use."""
         return list(self._parameters)
@@ -151,9 +156,8 @@ class GraphBuilder:
             several = outputs if isinstance(outputs, list) else [outputs]
             regularizer = layer.activity_regularizer
             if regularizer is not None and self._penalized is not None:
-                self.penalties += [
-                    regularizer.lower_activity(self, output) for output in several
-                ]
+                for output in several:
+                    self.add_penalty(regularizer.lower_activity(self, output))
         return several
 
     @contextlib.contextmanager

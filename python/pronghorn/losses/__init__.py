@@ -63,20 +63,25 @@ from pronghorn.losses.regression import (
     mean_squared_error,
     mean_squared_logarithmic_error,
 )
+from pronghorn.losses.sequence import CTC, ctc
 from pronghorn.losses.siamese import (
+    Circle,
     ContrastiveLoss,
     TripletLoss,
+    circle,
     contrastive_loss,
     triplet_loss,
 )
 
 __all__ = [
+    "CTC",
     "BinaryCrossentropy",
     "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
     "CategoricalFocalCrossentropy",
     "CategoricalGeneralizedCrossEntropy",
     "CategoricalHinge",
+    "Circle",
     "ContrastiveLoss",
     "CosineSimilarity",
     "Dice",
@@ -101,8 +106,10 @@ __all__ = [
     "categorical_focal_crossentropy",
     "categorical_generalized_cross_entropy",
     "categorical_hinge",
+    "circle",
     "contrastive_loss",
     "cosine_similarity",
+    "ctc",
     "deserialize",
     "dice",
     "get",
@@ -132,8 +139,10 @@ _FUNCTIONS: dict[Callable[..., Any], type[Loss]] = {
     categorical_focal_crossentropy: CategoricalFocalCrossentropy,
     categorical_generalized_cross_entropy: CategoricalGeneralizedCrossEntropy,
     categorical_hinge: CategoricalHinge,
+    circle: Circle,
     contrastive_loss: ContrastiveLoss,
     cosine_similarity: CosineSimilarity,
+    ctc: CTC,
     dice: Dice,
     hinge: Hinge,
     huber: Huber,

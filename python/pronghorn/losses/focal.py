@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from pronghorn.losses.loss import Array, Loss
 from pronghorn.losses.probabilistic import Crossentropy
+from pronghorn.training import data
 
 
 class BinaryFocalCrossentropy(Crossentropy):
@@ -78,7 +82,7 @@ class CategoricalFocalCrossentropy(Crossentropy):
     `-sum(alpha * (1 - p) ** gamma * y_true * log(p))` over the classes.
 
     Args:
-        alpha: A factor.
+        alpha: A factor, or a list of them, one for each class.
         gamma: How much less the easy ones count.
         from_logits: Whether the predictions are logits rather than probabilities.
         label_smoothing: Share of the truth that is spread over all classes.
@@ -107,7 +111,7 @@ class CategoricalFocalCrossentropy(Crossentropy):
 
     def __init__(
         self,
-        alpha: float = 0.25,
+        alpha: float | Sequence[float] = 0.25,
         gamma: float = 2.0,
         from_logits: bool = False,
         label_smoothing: float = 0.0,
@@ -117,12 +121,14 @@ class CategoricalFocalCrossentropy(Crossentropy):
         dtype: str | None = None,
     ) -> None:
         super().__init__(from_logits, axis, name, reduction, dtype)
-        if not isinstance(alpha, int | float):
+        factors = data.as_numbers(np.atleast_1d(alpha), f"{type(self).__name__}: alpha")
+        if factors.ndim != 1:
             raise ValueError(
-                "CategoricalFocalCrossentropy: expected `alpha` to be a number, the "
-                f"same for all classes, got {alpha!r}"
+                "CategoricalFocalCrossentropy: expected `alpha` to be a number or a "
+                f"list of numbers, one for each class, got {alpha!r}"
             )
-        self.alpha = float(alpha)
+        listed = [float(one) for one in factors]
+        self.alpha = listed if np.ndim(alpha) else listed[0]
         self.gamma = float(gamma)
         self.label_smoothing = float(label_smoothing)
 
@@ -204,7 +210,7 @@ def binary_focal_crossentropy(
 def categorical_focal_crossentropy(
     y_true: Any,
     y_pred: Any,
-    alpha: float = 0.25,
+    alpha: float | Sequence[float] = 0.25,
     gamma: float = 2.0,
     from_logits: bool = False,
     label_smoothing: float = 0.0,

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pronghorn import eager, registry, tracing
+from pronghorn.totals import Total
 from pronghorn.training import data
 from pronghorn.utils.naming import auto_name
 
@@ -48,10 +49,11 @@ class Loss:
 
     op = ""  # of the core
     kind = ""  # the op's attribute of that name, where it has one
-    target = "values"  # or "labels": class numbers, one axis less than the predictions
+    target = "values"  # a kind of training.data.as_target, or "nothing"
     axis: Any = -1
     ignore_class: int | None = None
     whole_batch = False  # one value, the same for every image
+    per_sample = False  # its rows have no weights of their own
 
     def __init__(
         self,
@@ -77,19 +79,46 @@ class Loss:
 
     def core_reduction(self, weighted: bool) -> str:
         """The core's name of the reduction, for samples with or without weights."""
+        if self.whole_batch and weighted and not self.op:
+            raise ValueError(
+                f"{self.name}: expected one value per sample, which sample_weight can "
+                "weigh, got a sum or mean over the whole batch; reduce axes from 1 on"
+            )
         if self.reduction == "mean" or (self.whole_batch and not weighted):
             return "sum_over_batch_size"
         return str(self.reduction)
 
-    def lower(self, graph: GraphBuilder, y_pred: int, y_true: int) -> int:
-        """Records the op, or `call`; returns a tensor of one value per image."""
+    def lower(
+        self, graph: GraphBuilder, y_pred: int, y_true: int, weights: int = -1
+    ) -> int:
+        """Records the op, or `call`; returns a tensor of one value per image.
+
+        Args:
+            graph: Where to record.
+            y_pred: The predictions.
+            y_true: The truth.
+            weights: Weights of the rows of an image, -1 if there are none.
+        """
         if not self.op:
-            return tracing.record(graph, self.call, [y_true, y_pred], per_image=True)
+            return self._record_call(graph, y_pred, y_true, weights)
         tensors = [y_pred, y_true]
         rank = len(graph.shape(y_pred))
         if isinstance(self.axis, int) and self.axis not in (-1, rank - 1):
             tensors = [self._classes_last(graph, tensor, rank) for tensor in tensors]
+        tensors += [weights] if weights >= 0 else []
         return graph.add(self.op, tensors, **self.attributes())
+
+    def _record_call(
+        self, graph: GraphBuilder, y_pred: int, y_true: int, weights: int
+    ) -> int:
+        def call(y_true: Any, y_pred: Any) -> Any:
+            found = self.call(y_true, y_pred)
+            self.whole_batch = isinstance(found, Total)
+            return found.per_image if isinstance(found, Total) else found
+
+        call.__name__ = self.name
+        kind = "sum" if self.reduction == "sum" and weights < 0 else "mean"
+        return tracing.record(graph, call, [y_true, y_pred], kind, weights)
 
     def _classes_last(self, graph: GraphBuilder, tensor: int, rank: int) -> int:
         if len(graph.shape(tensor)) < rank:

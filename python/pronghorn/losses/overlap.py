@@ -18,6 +18,7 @@ class _Overlap(Loss):
     """Base class: sums over axes, the mean over the others."""
 
     op = "overlap_loss"
+    per_sample = True
 
     def __init__(
         self, axis: Axes, name: str, reduction: str | None, dtype: str | None

@@ -7,6 +7,24 @@ from collections.abc import Callable
 from typing import Any
 
 from pronghorn import losses, registry
+from pronghorn.losses import (
+    binary_crossentropy,
+    binary_focal_crossentropy,
+    categorical_crossentropy,
+    categorical_focal_crossentropy,
+    categorical_hinge,
+    hinge,
+    huber,
+    kl_divergence,
+    log_cosh,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+    poisson,
+    sparse_categorical_crossentropy,
+    squared_hinge,
+)
 from pronghorn.metrics.accuracy import (
     BinaryAccuracy,
     CategoricalAccuracy,
@@ -19,7 +37,8 @@ from pronghorn.metrics.accuracy import (
     sparse_top_k_categorical_accuracy,
     top_k_categorical_accuracy,
 )
-from pronghorn.metrics.confusion import AUC, F1Score, Precision, Recall
+from pronghorn.metrics.confusion import F1Score, FBetaScore
+from pronghorn.metrics.curves import AUC
 from pronghorn.metrics.loss_metrics import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -38,7 +57,20 @@ from pronghorn.metrics.loss_metrics import (
     SquaredHinge,
 )
 from pronghorn.metrics.metric import LossMetric, Metric
-from pronghorn.metrics.overlap import BinaryIoU, MeanIoU, OneHotIoU, OneHotMeanIoU
+from pronghorn.metrics.overlap import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
+from pronghorn.metrics.regression import R2Score
+from pronghorn.metrics.thresholds import (
+    FalseNegatives,
+    FalsePositives,
+    Precision,
+    PrecisionAtRecall,
+    Recall,
+    RecallAtPrecision,
+    SensitivityAtSpecificity,
+    SpecificityAtSensitivity,
+    TrueNegatives,
+    TruePositives,
+)
 
 __all__ = [
     "AUC",
@@ -50,7 +82,11 @@ __all__ = [
     "CategoricalHinge",
     "CosineSimilarity",
     "F1Score",
+    "FBetaScore",
+    "FalseNegatives",
+    "FalsePositives",
     "Hinge",
+    "IoU",
     "KLDivergence",
     "LogCoshError",
     "MeanAbsoluteError",
@@ -63,18 +99,41 @@ __all__ = [
     "OneHotMeanIoU",
     "Poisson",
     "Precision",
+    "PrecisionAtRecall",
+    "R2Score",
     "Recall",
+    "RecallAtPrecision",
     "RootMeanSquaredError",
+    "SensitivityAtSpecificity",
     "SparseCategoricalAccuracy",
     "SparseCategoricalCrossentropy",
     "SparseTopKCategoricalAccuracy",
+    "SpecificityAtSensitivity",
     "SquaredHinge",
     "TopKCategoricalAccuracy",
+    "TrueNegatives",
+    "TruePositives",
     "binary_accuracy",
+    "binary_crossentropy",
+    "binary_focal_crossentropy",
     "categorical_accuracy",
+    "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "categorical_hinge",
     "get",
+    "hinge",
+    "huber",
+    "kl_divergence",
+    "log_cosh",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_error",
+    "mean_squared_logarithmic_error",
+    "poisson",
     "sparse_categorical_accuracy",
+    "sparse_categorical_crossentropy",
     "sparse_top_k_categorical_accuracy",
+    "squared_hinge",
     "top_k_categorical_accuracy",
 ]
 
@@ -91,7 +150,11 @@ _CLASSES: dict[str, type[Metric]] = registry.table(
         CategoricalHinge,
         CosineSimilarity,
         F1Score,
+        FBetaScore,
+        FalseNegatives,
+        FalsePositives,
         Hinge,
+        IoU,
         KLDivergence,
         LogCoshError,
         MeanAbsoluteError,
@@ -103,13 +166,20 @@ _CLASSES: dict[str, type[Metric]] = registry.table(
         OneHotMeanIoU,
         Poisson,
         Precision,
+        R2Score,
+        PrecisionAtRecall,
         Recall,
+        RecallAtPrecision,
         RootMeanSquaredError,
+        SensitivityAtSpecificity,
         SparseCategoricalAccuracy,
         SparseCategoricalCrossentropy,
         SparseTopKCategoricalAccuracy,
+        SpecificityAtSensitivity,
         SquaredHinge,
         TopKCategoricalAccuracy,
+        TrueNegatives,
+        TruePositives,
     ],
     {
         "auc": AUC,

@@ -286,7 +286,8 @@ class SparseCategoricalCrossentropy(LossMetric):
         name: Name.
         dtype: None or "float32".
         from_logits: Whether the predictions are logits rather than probabilities.
-        axis: -1.
+        ignore_class: A label whose loss is 0; it counts in the mean, as in Keras.
+        axis: The axis of the classes.
     """
 
     def __init__(
@@ -294,9 +295,13 @@ class SparseCategoricalCrossentropy(LossMetric):
         name: str = "sparse_categorical_crossentropy",
         dtype: str | None = None,
         from_logits: bool = False,
+        ignore_class: int | None = None,
         axis: int = -1,
     ) -> None:
-        loss = losses.SparseCategoricalCrossentropy(from_logits, axis=axis)
+        loss = losses.SparseCategoricalCrossentropy(
+            from_logits, ignore_class, "sum", axis
+        )
         super().__init__(loss, name, dtype)
         self.from_logits = from_logits
+        self.ignore_class = ignore_class
         self.axis = axis

@@ -29,7 +29,8 @@ class Metric:
 
     op = ""  # of the core
     on_host = False  # counted outside of the core, from its predictions
-    target = "values"  # or "labels": class numbers, one axis less than the predictions
+    per_sample = False  # its rows have no weights of their own
+    target = "values"  # a kind of training.data.as_target
 
     def __init__(self, name: str, dtype: str | None = None) -> None:
         if dtype not in (None, "float32"):
@@ -48,9 +49,12 @@ class Metric:
         """The result, from the mean of the values."""
         return mean
 
-    def lower(self, graph: GraphBuilder, y_pred: int, y_true: int) -> int:
+    def lower(
+        self, graph: GraphBuilder, y_pred: int, y_true: int, weights: int = -1
+    ) -> int:
         """Records the op; returns a tensor of one value per image."""
-        return graph.add(self.op, [y_pred, y_true], **self.attributes())
+        tensors = [y_pred, y_true, *([weights] if weights >= 0 else [])]
+        return graph.add(self.op, tensors, **self.attributes())
 
     def values(self, y_true: Any, y_pred: Any) -> NDArray[np.float32]:
         """Values of the samples."""
@@ -67,7 +71,11 @@ class Metric:
         weights = np.ones_like(values)
         if sample_weight is not None:
             given = eager.as_float(sample_weight, f"{self.name}: sample_weight")
-            weights = given.reshape(values.shape) if given.ndim else weights * given
+            if given.ndim and given.shape in (values.shape[:1], (len(values), 1)):
+                values = values.reshape(len(values), -1).mean(axis=1)  # by sample
+                weights = given.reshape(values.shape)
+            else:
+                weights = given.reshape(values.shape) if given.ndim else weights * given
         self._total += float((values * weights).sum(dtype=np.float64))
         self._count += float(weights.sum(dtype=np.float64))
 
@@ -108,14 +116,17 @@ class LossMetric(Metric):
         self.loss = loss
         self.op = loss.op
         self.target = loss.target
+        self.per_sample = loss.per_sample
 
     def attributes(self) -> dict[str, Any]:
         """The attributes of the op."""
         return self.loss.attributes()
 
-    def lower(self, graph: GraphBuilder, y_pred: int, y_true: int) -> int:
+    def lower(
+        self, graph: GraphBuilder, y_pred: int, y_true: int, weights: int = -1
+    ) -> int:
         """Records the loss; returns a tensor of one value per image."""
-        return self.loss.lower(graph, y_pred, y_true)
+        return self.loss.lower(graph, y_pred, y_true, weights)
 
     def values(self, y_true: Any, y_pred: Any) -> NDArray[np.float32]:
         """Values of the samples: the predictions' shape without the last axis."""

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 _SEQUENTIAL_WIDTH = 88
 _BRANCHED_WIDTH = 108
 _TRAINABLE_WIDTH = 12
-_MACS_WIDTH = 16
-_FIELD_WIDTH = 13
+_TRAINABLE = "Trainable"
+_CELL = 3  # a border and a space on both sides of a text
 
 
 @dataclass
@@ -78,22 +78,26 @@ def print_summary(
         columns.append(_Column("Connected to", "left"))
         edges = list(positions or [0.3, 0.56, 0.74, 1.0])
         width = _BRANCHED_WIDTH
-    for shown, column, share, room in (
-        (show_trainable, _Column("Trainable", "center"), 0.90, _TRAINABLE_WIDTH),
-        (show_macs, _Column("MACs", "right"), 0.83, _MACS_WIDTH),
-        (show_receptive_field, _Column("Field", "right"), 0.87, _FIELD_WIDTH),
-    ):
-        if shown:
-            columns.append(column)
-            edges = [edge * share for edge in edges] + [1.0]
-            width += room
-    line_length = line_length or min(width, shutil.get_terminal_size().columns - 4)
+    if show_trainable:
+        columns.append(_Column(_TRAINABLE, "center"))
+        edges = [edge * 0.90 for edge in edges] + [1.0]
+        width += _TRAINABLE_WIDTH
+    own = [_Column("MACs", "right")] if show_macs else []
+    own += [_Column("Field", "right")] if show_receptive_field else []
 
     layers = _operations(model)
     first, last = _layer_indices(layers, layer_range)
     rows = [row for layer in layers[first:last] for row in view.rows(layer, 0)]
-    widths = _column_widths(edges, len(columns), line_length)
-    lines = [f'Model: "{model.name}"', *_table(columns, rows, widths), *_totals(model)]
+    own_widths = _needed(own, rows)
+    room = sum(text + _CELL for text in own_widths)
+    most = min(width + room, shutil.get_terminal_size().columns - 4)
+    widths = _column_widths(edges, len(columns), (line_length or most) - room)
+    if show_trainable and own:  # Keras, which has no more columns, cuts the title
+        while widths[-1] < len(_TRAINABLE):
+            widths[widths.index(max(widths))] -= 1
+            widths[-1] += 1
+    table = _table([*columns, *own], rows, [*widths, *own_widths])
+    lines = [f'Model: "{model.name}"', *table, *_totals(model)]
     if show_macs and survey is not None:
         lines.append(f" Total MACs: {survey.macs_of(model)}")
     text = "".join(f"{line}\n" for line in lines)
@@ -249,6 +253,13 @@ def _readable(size: float) -> str:
             return f"{size:.2f} {unit}"
         size /= 1024
     return f"{size:.2f} PB"
+
+
+def _needed(columns: Sequence[_Column], rows: Sequence[Sequence[str]]) -> list[int]:
+    """Widths that cut nothing of columns, the last ones of the rows."""
+    cells = [row[len(row) - len(columns) :] for row in rows]
+    texts = zip(*cells, [column.title for column in columns], strict=True)
+    return [max(map(len, column)) for column in texts]
 
 
 def _column_widths(edges: Sequence[float], columns: int, line_length: int) -> list[int]:

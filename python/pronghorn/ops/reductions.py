@@ -2,6 +2,7 @@
 """Functions that reduce axes: sums, means, largest values.
 
 In a graph the batch is not an axis to reduce: its images are computed each for itself.
+Sums and means over everything are for `add_loss`.
 """
 
 from __future__ import annotations
@@ -29,15 +30,19 @@ from pronghorn.ops.elementwise import (
 )
 from pronghorn.ops.operation import operation
 from pronghorn.ops.shaping import reshape
+from pronghorn.totals import total
 from pronghorn.tracing import Tensor
 
 _POSITIONS = ("argmax", "argmin")
+_TOTALS = ("mean", "sum")  # that have a meaning over the whole batch
 
 
 def reduce(kind: str, x: Any, axis: Any, keepdims: bool) -> Any:
     """The core's op of that kind, or NumPy's."""
     if base.traced(x):
         tensor = base.tensor(x)
+        if axis is None and not tensor.parameter and kind in _TOTALS and not keepdims:
+            return total(kind, tensor)
         axes = _axes(kind, tensor, axis)
         return base.add("reduce", tensor, kind=kind, axes=axes, keepdims=bool(keepdims))
     values = base.array(x, kind)

@@ -65,19 +65,24 @@ def as_target(
     name: str,
     ignored: int | None = None,
 ) -> Array:
-    """The truth for predictions of a shape: "values" of that shape, or "labels".
+    """The truth for predictions of a shape.
 
     As in Keras a last axis of size 1 is added or dropped if that makes it fit.
 
     Args:
         y: The truth.
-        kind: "values" or "labels".
+        kind: "values" or "classes" of that shape, "labels" without its last axis,
+            "groups": a whole number per sample, or "sequences": rows of class numbers.
         predictions: Shape of the predictions, classes last.
         name: How errors call `y`.
         ignored: A label that is allowed though it is no class.
     """
     if kind == "labels":
         return _as_labels(y, predictions, name, ignored)
+    if kind == "groups":
+        return _as_groups(y, predictions, name)
+    if kind == "sequences":
+        return _as_sequences(y, predictions, name)
     array = as_numbers(y, name)
     expected = tuple(predictions)
     for shape in (array.shape, (*array.shape, 1), _without_last(array.shape)):
@@ -86,6 +91,11 @@ def as_target(
                 return np.ascontiguousarray(array, np.float32).reshape(shape)
     raise ValueError(
         f"{name}: expected the shape of the predictions, {expected}, got {array.shape}"
+        + (
+            "; predictions that are scores of classes need sparse_y_pred=False"
+            if kind == "classes"
+            else ""
+        )
     )
 
 
@@ -129,17 +139,76 @@ def _as_labels(
     return np.ascontiguousarray(array, np.int32)
 
 
-def as_weights(weights: Any, samples: int, name: str) -> Array:
-    """One weight per sample, of shape (samples,)."""
-    array = as_numbers(weights, name)
-    if array.shape == (samples, 1):
-        array = array[:, 0]
-    if array.shape != (samples,):
+def _as_groups(y: Any, predictions: Sequence[int], name: str) -> Array:
+    """A whole number per sample, as int32."""
+    array = as_numbers(y, name)
+    samples = predictions[0]
+    if array.shape not in ((samples,), (samples, 1)):
         raise ValueError(
-            f"{name}: expected one weight per sample, shape ({samples},), got "
+            f"{name}: expected one class number per sample, shape ({samples},), got "
             f"{array.shape}"
         )
-    return np.ascontiguousarray(array, np.float32)
+    limits = np.iinfo(np.int32)
+    return _whole(array.reshape(samples), limits.min, limits.max, name)
+
+
+def _as_sequences(y: Any, predictions: Sequence[int], name: str) -> Array:
+    """Rows of class numbers from 1, zeros behind them, as int32."""
+    array = as_numbers(y, name)
+    if len(predictions) != 3:
+        raise ValueError(
+            f"{name}: expected predictions of shape (samples, frames, classes), got "
+            f"{tuple(predictions)}"
+        )
+    if array.ndim != 2 or len(array) != predictions[0]:
+        raise ValueError(
+            f"{name}: expected rows of class numbers, shape ({predictions[0]}, "
+            f"length), got {array.shape}"
+        )
+    labels = _whole(array, 0, predictions[-1] - 1, name)
+    behind = (labels[:, :-1] == 0) & (labels[:, 1:] != 0)
+    if behind.any():
+        raise ValueError(
+            f"{name}: expected zeros only behind the class numbers of a row, got "
+            f"{array[int(behind.any(axis=1).argmax())]}"
+        )
+    return labels
+
+
+def _whole(array: Array, least: int, most: int, name: str) -> Array:
+    """Whole numbers inside of limits, as int32."""
+    with np.errstate(invalid="ignore"):
+        wrong = ~((array >= least) & (array <= most) & (array == np.floor(array)))
+    if wrong.any():
+        raise ValueError(
+            f"{name}: expected whole numbers from {least} to {most}, got "
+            f"{array[wrong][0]}"
+        )
+    return np.ascontiguousarray(array, np.int32)
+
+
+def as_weights(weights: Any, rows: Sequence[int], name: str) -> Array:
+    """One weight per sample, of shape (samples,), or per row of the predictions.
+
+    Args:
+        weights: The weights.
+        rows: Shape of the predictions without the axis of the loss.
+        name: How errors call them.
+    """
+    array = as_numbers(weights, name)
+    samples, expected = rows[0], tuple(rows)
+    if array.shape in ((samples,), (samples, 1)):
+        return np.ascontiguousarray(array.reshape(samples), np.float32)
+    if array.shape not in (expected, (*expected, 1)):
+        raise ValueError(
+            f"{name}: expected one weight per sample, shape ({samples},)"
+            + (f", or per row, shape {expected}" if len(expected) > 1 else "")
+            + f", got {array.shape}"
+        )
+    one_each = int(np.prod(expected[1:])) == 1
+    return np.ascontiguousarray(array, np.float32).reshape(
+        expected[:1] if one_each else expected
+    )
 
 
 def class_weights(y: Any, weight_of: Mapping[int, float]) -> NDArray[np.float32]:

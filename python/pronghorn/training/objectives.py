@@ -35,6 +35,18 @@ class Objective:
         targets = {one.target for one in [self.loss, *all_metrics] if one is not None}
         return sorted(targets - {"nothing"})
 
+    def rows(self, shape: Sequence[int]) -> tuple[int, ...]:
+        """What weights may be of, given the shape of the predictions."""
+        parts = [self.loss, *self.weighted_metrics]
+        if any(part is not None and part.per_sample for part in parts):
+            return tuple(shape[:1])
+        axis = -1 if self.loss is None else self.loss.axis
+        if not isinstance(axis, int) or not -len(shape) <= axis < len(shape):
+            axis = -1
+        sizes = list(shape)
+        sizes.pop(axis)
+        return tuple(sizes)
+
     @property
     def ignored(self) -> int | None:
         """The label that the loss does not count."""

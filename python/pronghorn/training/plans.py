@@ -156,21 +156,31 @@ def _make_step_plan(
         {kind: graph.input(y.shape[1:], str(y.dtype)) for kind, y in truth.items()}
         for truth in samples.truths
     ]
-    weights = [-1 if w is None else graph.input((), "float32") for w in samples.weights]
+    weights = [
+        -1 if w is None else graph.input(w.shape[1:], "float32")
+        for w in samples.weights
+    ]
     losses, plain, weighted = [], [], []
     for objective, prediction, truth, weight in zip(
         samples.objectives, predictions, truths, weights, strict=True
     ):
         loss = objective.loss
+        of_rows = weight if weight >= 0 and len(graph.shape(weight)) > 1 else -1
         if loss is not None:
-            tensor = loss.lower(graph, prediction, truth.get(loss.target, -1))
+            target = truth.get(loss.target, -1)
+            tensor = loss.lower(graph, prediction, target, of_rows)
             reduction = loss.core_reduction(weight >= 0)
             losses.append((tensor, weight, reduction, objective.loss_weight))
         for metric in _of_the_core(objective.metrics):
             plain.append((metric.lower(graph, prediction, truth[metric.target]), -1))
         for metric in _of_the_core(objective.weighted_metrics):
-            tensor = metric.lower(graph, prediction, truth[metric.target])
+            tensor = metric.lower(graph, prediction, truth[metric.target], of_rows)
             weighted.append((tensor, weight))
+    if not losses and not graph.penalties:
+        raise ValueError(
+            f"Model '{model.name}': no loss to compute, give compile() a `loss` or "
+            "call add_loss in a layer"
+        )
     return graph.core.compile(
         outputs=[predictions[i] for i in samples.handed_out],
         losses=losses,

@@ -24,7 +24,7 @@ class Samples:
     Attributes:
         inputs: One array per input of the model.
         truths: Per output the forms of the truth that are needed, by kind.
-        weights: Per output the weights of the samples, or None.
+        weights: Per output the weights of the samples, or of their rows, or None.
         objectives: Per output its loss and metrics.
     """
 
@@ -102,10 +102,10 @@ def prepare(
     rows = len(inputs[0])
     if rows == 0:
         raise ValueError(f"Model '{model.name}': expected samples in x, got none")
-    if y is None:
-        raise ValueError(f"Model '{model.name}': expected y, got None")
     names = model.output_names
     predictions = model.output_shapes_for(inputs)
+    if y is None:
+        return _without_truths(model, inputs, predictions)
     truths = data.per_name(y, names, "y")
     truths = [
         data.as_numbers(truth, _title("y", name, names))
@@ -142,11 +142,28 @@ def prepare(
             truths, full_shapes, names, objectives, strict=True
         )
     ]
-    weights = _weights(sample_weight, names, rows)
+    weight_shapes = [
+        objective.rows(shape)
+        for objective, shape in zip(objectives, full_shapes, strict=True)
+    ]
+    weights = _weights(sample_weight, names, rows, weight_shapes)
     return Samples(inputs, converted, weights, objectives)
 
 
-def _weights(value: Any, names: Sequence[str], rows: int) -> list[Array | None]:
+def _without_truths(
+    model: Trainer, inputs: list[Array], predictions: Sequence[tuple[int | None, ...]]
+) -> Samples:
+    """Samples of a model whose layers alone say what its loss is."""
+    objectives = model.compiled_objectives(predictions, predictions)
+    if any(one.loss or one.kinds() for one in objectives):
+        raise ValueError(f"Model '{model.name}': expected y, got None")
+    nothing: list[Array | None] = [None] * len(objectives)
+    return Samples(inputs, [{} for _ in objectives], nothing, objectives)
+
+
+def _weights(
+    value: Any, names: Sequence[str], rows: int, shapes: Sequence[tuple[int, ...]]
+) -> list[Array | None]:
     """Weights per output; one array is for all outputs."""
     if value is None:
         return [None] * len(names)
@@ -155,14 +172,14 @@ def _weights(value: Any, names: Sequence[str], rows: int) -> list[Array | None]:
     else:
         given = data.per_name(value, names, "sample_weight")
     weights: list[Array | None] = []
-    for one, name in zip(given, names, strict=True):
+    for one, name, shape in zip(given, names, shapes, strict=True):
         if one is None:
             weights.append(None)
             continue
         title = _title("sample_weight", name, names)
         array = data.as_numbers(one, title)
         _check_rows(array, rows, title)
-        weights.append(data.as_weights(array, rows, title))
+        weights.append(data.as_weights(array, shape, title))
     return weights
 
 

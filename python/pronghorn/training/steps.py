@@ -121,10 +121,6 @@ class Stepper:
         training: bool,
         one_by_one: bool = False,
     ) -> None:
-        if all(objective.loss is None for objective in samples.objectives):
-            raise ValueError(
-                f"Model '{model.name}': no loss to compute, give compile() a `loss`"
-            )
         self.samples = samples
         self.batch = min(batch_size, samples.rows)
         self.pace = Pace(one_by_one)

@@ -9,6 +9,7 @@ from pronghorn.testing.conformance import Reference
 from pronghorn.testing.reference import Array, Attributes, softmax
 
 EPSILON = 1e-7
+_IMPOSSIBLE = -1e5  # logarithm of the probability of a step that no path takes
 
 
 def _terms(inputs: Sequence[Array], attributes: Attributes) -> int:
@@ -74,7 +75,7 @@ def _categorical_focal(x: Array, t: Array, attributes: Attributes) -> Array:
     else:
         q = x / x.sum(axis=-1, keepdims=True)
     q = np.clip(q, EPSILON, 1 - EPSILON)
-    alpha, gamma = attributes.get("alpha", 0.25), attributes.get("gamma", 2.0)
+    alpha, gamma = np.asarray(attributes.get("alpha", 0.25)), attributes.get("gamma", 2)
     return np.asarray((-t * alpha * (1 - q) ** gamma * np.log(q)).sum(axis=-1))
 
 
@@ -109,6 +110,50 @@ def triplet_loss(inputs: Sequence[Array], attributes: Attributes) -> Array:
     near = ((anchor - positive) ** 2).sum(axis=1)
     far = ((anchor - negative) ** 2).sum(axis=1)
     return np.asarray(np.maximum(near - far + attributes.get("margin", 0.2), 0))
+
+
+def ctc_loss(inputs: Sequence[Array], attributes: Attributes) -> Array:
+    """The op of that name, one frame after the other over the states of all paths."""
+    del attributes
+    losses = []
+    for logits, row in zip(inputs[0], inputs[1], strict=True):
+        labels = row[: np.count_nonzero(row)].astype(int)
+        states = np.zeros(2 * len(labels) + 1, int)
+        states[1::2] = labels
+        skips = np.full(len(states), _IMPOSSIBLE)
+        skips[2:][states[2:] != states[:-2]] = 0
+        skips[::2] = -np.inf
+        log_p = logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
+        alpha = np.where(np.arange(len(states)) == 0, 0.0, _IMPOSSIBLE)
+        for frame in log_p:
+            one, two = (
+                np.concatenate([np.full(n, -np.inf), alpha])[: len(alpha)]
+                for n in (1, 2)
+            )
+            alpha = np.logaddexp(np.logaddexp(alpha, one), two + skips) + frame[states]
+        losses.append(-np.logaddexp.reduce(alpha[-2:]))
+    return np.asarray(losses)
+
+
+def circle_loss(inputs: Sequence[Array], attributes: Attributes) -> Array:
+    """The op of that name."""
+    x, labels = inputs
+    gamma, margin = attributes.get("gamma", 80.0), attributes.get("margin", 0.4)
+    d = np.maximum(1 - x @ x.T, 0)
+    alike = labels[:, np.newaxis] == labels
+    negative = gamma * np.maximum(1 + margin - d, 0) * (1 - margin - d)
+    positive = -gamma * np.maximum(margin + d, 0) * (margin - d)
+    pairs = alike & ~np.eye(len(x), dtype=bool)
+    if not attributes.get("remove_diagonal", True):
+        pairs = alike
+    sums = [
+        np.logaddexp.reduce(np.where(mask, values, -np.inf), axis=1)
+        for mask, values in ((~alike, negative), (pairs, positive))
+    ]
+    losses = np.logaddexp(sums[0] + sums[1], 0)
+    counting = max(int(np.count_nonzero(losses)), 1)
+    scale = len(x) / counting if attributes.get("rescale", True) else 1.0
+    return np.asarray(losses * scale)
 
 
 def overlap_loss(inputs: Sequence[Array], attributes: Attributes) -> Array:
@@ -218,7 +263,31 @@ def top_k_categorical_accuracy(
     return _per_image(((y > right).sum(axis=-1) < attributes.get("k", 5)) * 1.0)
 
 
+def _frames(inputs: Sequence[Array], attributes: Attributes) -> int:
+    del attributes
+    return int(inputs[0].shape[1])
+
+
+def _ctc_magnitude(inputs: Sequence[Array], attributes: Attributes) -> Array:
+    del attributes
+    return np.asarray((np.abs(inputs[0]).max(axis=-1) + 1).sum(axis=-1))
+
+
+def _circle_magnitude(inputs: Sequence[Array], attributes: Attributes) -> Array:
+    gamma, margin = attributes.get("gamma", 80.0), attributes.get("margin", 0.4)
+    length = 1 + np.linalg.norm(inputs[0], axis=1).max()
+    return np.full(len(inputs[0]), gamma * (length**2 + margin) ** 2)
+
+
 REFERENCES = {
+    "circle_loss": Reference(
+        circle_loss,
+        loss=True,
+        terms=_terms,
+        magnitude=_circle_magnitude,
+        across_images=True,
+    ),
+    "ctc_loss": Reference(ctc_loss, loss=True, terms=_frames, magnitude=_ctc_magnitude),
     "sparse_top_k_categorical_accuracy": Reference(
         top_k_categorical_accuracy, differentiable=(), terms=_terms
     ),

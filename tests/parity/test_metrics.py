@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Metrics with all of their arguments give Keras's numbers, on arrays and in fit."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+import pronghorn
+
+keras = pytest.importorskip("keras")
+
+TOLERANCE = {"rtol": 2e-5, "atol": 2e-6}
+RNG = np.random.default_rng(4)
+ROWS = 43
+TRUTH = (RNG.random((ROWS, 4)) < 0.4).astype(np.float32)
+SCORES = np.clip(RNG.random((ROWS, 4)) * 0.8 + 0.2 * TRUTH, 0, 1).astype(np.float32)
+SCORES[::7] = np.round(SCORES[::7], 1)  # ties, and numbers on thresholds
+WEIGHTS = RNG.random(ROWS).astype(np.float32)
+LABELS = RNG.integers(0, 4, (ROWS, 3))
+IMAGES = RNG.random((ROWS, 3, 4)).astype(np.float32)
+ONE_HOT = np.eye(4, dtype=np.float32)[LABELS]
+
+QUOTIENTS = [
+    {},
+    {"thresholds": 0.3},
+    {"thresholds": [0.7, 0.1, 0.4]},
+    {"thresholds": [0.25]},
+    {"top_k": 2},
+    {"top_k": 1, "class_id": 2},
+    {"class_id": 1},
+    {"top_k": 3, "thresholds": [0.2, 0.6]},
+    {"class_id": -1, "thresholds": 0.45},
+]
+AREAS = [
+    {"curve": curve, "summation_method": method, **arguments}
+    for curve in ("ROC", "PR", "PRGAIN")
+    for method in ("interpolation", "minoring", "majoring")
+    for arguments in (
+        {},
+        {"num_thresholds": 7, "multi_label": True},
+        {"multi_label": True, "num_labels": 4, "label_weights": [0.1, 2, 1, 0.5]},
+    )
+]
+AREAS += [
+    {"label_weights": [0.1, 2, 1, 0.5]},
+    {"thresholds": [0.9, 0.2, 0.35], "multi_label": True},
+    {"thresholds": [0.25, 0.5, 0.75], "curve": "PR"},
+    {"from_logits": True},
+    {"from_logits": True, "multi_label": True, "curve": "PR"},
+]
+CASES = [
+    *((name, one) for name in ("Precision", "Recall") for one in QUOTIENTS),
+    *(("AUC", one) for one in AREAS),
+    *(
+        (f"{side}{kind}", one)
+        for side in ("True", "False")
+        for kind in ("Positives", "Negatives")
+        for one in ({}, {"thresholds": [0.2, 0.8]})
+    ),
+    *(
+        (name, {argument: 0.55, **one})
+        for name, argument in (
+            ("SensitivityAtSpecificity", "specificity"),
+            ("SpecificityAtSensitivity", "sensitivity"),
+            ("PrecisionAtRecall", "recall"),
+            ("RecallAtPrecision", "precision"),
+        )
+        for one in ({}, {"num_thresholds": 9}, {"num_thresholds": 1, "class_id": 3})
+    ),
+    *(
+        ("FBetaScore", {"average": average, "beta": beta, "threshold": threshold})
+        for average in (None, "micro", "macro", "weighted")
+        for beta, threshold in ((0.5, None), (2.0, 0.4))
+    ),
+    *(
+        ("R2Score", {"class_aggregation": one, "num_regressors": number})
+        for one in (None, "uniform_average", "variance_weighted_average")
+        for number in (0, 5)
+    ),
+]
+
+
+def both(name, arguments):
+    return [getattr(api.metrics, name)(**arguments) for api in (keras, pronghorn)]
+
+
+def compare(metrics, truth, prediction, weights):
+    for metric in metrics:
+        for part in (slice(0, 20), slice(20, ROWS)):
+            weight = None if weights is None else weights[part]
+            metric.update_state(truth[part], prediction[part], sample_weight=weight)
+    theirs, ours = metrics
+    np.testing.assert_allclose(ours.result(), np.asarray(theirs.result()), **TOLERANCE)
+
+
+@pytest.mark.parametrize("weights", [None, WEIGHTS])
+@pytest.mark.parametrize(("name", "arguments"), CASES)
+def test_arguments(name, arguments, weights):
+    predictions = 6 * SCORES - 3 if arguments.get("from_logits") else SCORES
+    metrics = both(name, arguments)
+    compare(metrics, TRUTH, predictions, weights)
+    theirs, ours = metrics
+    again = type(ours).from_config(ours.get_config())
+    again.update_state(TRUTH, predictions)
+    ours.reset_state()
+    ours.update_state(TRUTH, predictions)
+    np.testing.assert_array_equal(ours.result(), again.result())
+    assert ours.name == theirs.name or theirs.name.startswith(f"{ours.name}_")
+
+
+OVERLAPS = [
+    ("MeanIoU", {"num_classes": 4}, LABELS, LABELS[::-1]),
+    ("MeanIoU", {"num_classes": 4, "sparse_y_pred": False}, LABELS, IMAGES),
+    (
+        "MeanIoU",
+        {"num_classes": 4, "sparse_y_pred": False, "ignore_class": 2},
+        LABELS,
+        IMAGES,
+    ),
+    (
+        "MeanIoU",
+        {"num_classes": 4, "sparse_y_pred": False, "ignore_class": -1},
+        np.where(LABELS == 1, -1, LABELS),
+        IMAGES,
+    ),
+    (
+        "MeanIoU",
+        {"num_classes": 4, "sparse_y_true": False, "sparse_y_pred": False},
+        ONE_HOT,
+        IMAGES,
+    ),
+    (
+        "IoU",
+        {"num_classes": 4, "target_class_ids": [0, 3], "sparse_y_pred": False},
+        LABELS,
+        IMAGES,
+    ),
+    ("IoU", {"num_classes": 4, "target_class_ids": [1]}, LABELS, LABELS[::-1]),
+    ("OneHotMeanIoU", {"num_classes": 4, "ignore_class": 0}, ONE_HOT, IMAGES),
+]
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(("name", "arguments", "truth", "prediction"), OVERLAPS)
+def test_overlaps(name, arguments, truth, prediction, weighted):
+    weights = RNG.random((ROWS, 3)).astype(np.float32) if weighted else None
+    metrics = both(name, {**arguments, "dtype": "float32"})
+    compare(metrics, truth, prediction, weights)
+
+
+def test_overlaps_with_the_classes_on_another_axis():  # Keras on JAX refuses them
+    moved = pronghorn.metrics.OneHotIoU(4, [1, 2], axis=1)
+    plain = pronghorn.metrics.OneHotIoU(4, [1, 2])
+    channels_first = (np.moveaxis(one, -1, 1) for one in (ONE_HOT, IMAGES))
+    assert moved(*channels_first) == plain(ONE_HOT, IMAGES)
+
+
+def test_ignored_labels_of_cross_entropy():
+    metrics = both("SparseCategoricalCrossentropy", {"ignore_class": 3})
+    probabilities = IMAGES / IMAGES.sum(axis=-1, keepdims=True)
+    compare(metrics, LABELS, probabilities, None)
+
+
+def test_names_and_defaults():
+    """All arguments of Keras, in its order; what is left out is named here."""
+    lacking = {"SparseTopKCategoricalAccuracy": {"from_sorted_ids"}}
+    for name in pronghorn.metrics.__all__:
+        ours, theirs = (getattr(api.metrics, name, None) for api in (pronghorn, keras))
+        if name == "Metric" or not isinstance(theirs, type):
+            continue
+        expected, found = (
+            {key: one.default for key, one in inspect.signature(api).parameters.items()}
+            for api in (theirs, ours)
+        )
+        for key in lacking.get(name, ()):
+            del expected[key]
+        if name == "BinaryIoU":
+            found["target_class_ids"] = tuple(found["target_class_ids"])
+            expected["target_class_ids"] = tuple(expected["target_class_ids"])
+        expected["name"] = found["name"] = ""  # None may mean the same
+        assert list(found.items()) == list(expected.items()), name
+
+
+@pytest.mark.parametrize("weights", [None, WEIGHTS])
+def test_in_evaluate(weights):
+    results = []
+    for api in (keras, pronghorn):
+        model = api.Sequential([api.Input((4,)), api.layers.Activation("linear")])
+        metrics = [
+            api.metrics.Precision([0.2, 0.6], top_k=3, name="a"),
+            api.metrics.Recall(class_id=2, name="b"),
+            api.metrics.AUC(multi_label=True, label_weights=[1, 2, 3, 4], name="c"),
+            api.metrics.FalsePositives(name="d"),
+            api.metrics.R2Score(name="e"),
+        ]
+        model.compile(loss="mse", weighted_metrics=metrics)
+        results.append(
+            model.evaluate(
+                SCORES,
+                TRUTH,
+                batch_size=9,
+                sample_weight=weights,
+                verbose=0,
+                return_dict=True,
+            )
+        )
+    theirs, ours = results
+    for name, expected in theirs.items():
+        np.testing.assert_allclose(ours[name], expected, err_msg=name, **TOLERANCE)
