@@ -83,6 +83,7 @@ class BatchNorm final : public Op {
         } else {
             add(signature, Job::kPrepare, {Phase::kPrepare, false, 1, 0, 0});
         }
+        signature.recompute = static_cast<int>(signature.stages.size());
         add(signature, Job::kApply, {Phase::kForward, true, 1, 0, flops(3)});
         if (context.training) plan_backward(context, signature);
         return signature;

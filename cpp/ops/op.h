@@ -80,6 +80,7 @@ struct Signature {
     std::vector<int64_t> packed;                    // floats of blocks for the batch's whole pass
     std::array<bool, kMaxInputs> backward_reads{};  // inputs that backward and gradient stages read
     bool backward_reads_output = false;
+    int recompute = -1;  // the cheap forward stage by image that makes the output once more
     std::array<GradientBy, kMaxInputs> gradient{};
     std::array<bool, kMaxInputs> passes_gradient{};  // activations whose gradient is d_out itself
 };

@@ -83,8 +83,10 @@ void Planner::backward_node(const Placed& placed, int d_out) {
         Step step = bound_step(placed, stage);
         for (size_t i = 0; i < placed.inputs.size(); ++i) {
             const bool parameter = spec(placed.inputs[i]).parameter;
-            if (parameter || placed.signature.backward_reads[i]) {
+            if (parameter) {
                 step.in[i] = value(placed.inputs[i]).place;
+            } else if (placed.signature.backward_reads[i]) {
+                step.in[i] = place_in_backward(placed.inputs[i]);
             }
             // Owners' blocks are written by the stage that owns them, other gradients by kBackward.
             const bool owner = placed.signature.gradient[i] == GradientBy::kOwner;
@@ -104,6 +106,35 @@ void Planner::backward_node(const Placed& placed, int d_out) {
         step.saved = placed.saved;
         (step.once ? late_ : phase == Phase::kBackward ? main_ : final_).push_back(step);
     }
+}
+
+/// Where the backward pass reads an activation. What is cheap to compute is computed once more,
+/// slice by slice, in the chain that reads it, rather than kept for the whole batch.
+int Planner::place_in_backward(int tensor) {
+    const auto known = recomputed_.find(tensor);
+    if (known != recomputed_.end()) return known->second;
+    const Placed* producer = nullptr;
+    bool by_image = true;
+    for (const Placed& placed : placed_) {
+        if (placed.output == tensor) producer = &placed;
+        for (size_t i = 0; i < placed.inputs.size(); ++i) {
+            if (placed.inputs[i] != tensor || !placed.signature.backward_reads[i]) continue;
+            for (const Stage& stage : placed.signature.stages) {
+                const bool passes =
+                    stage.phase == Phase::kBackward || stage.phase == Phase::kGradient;
+                by_image &= !passes || stage.by_image;
+            }
+        }
+    }
+    const int recompute = producer == nullptr ? -1 : producer->signature.recompute;
+    if (recompute < 0 || !by_image) return recomputed_[tensor] = value(tensor).place;
+    Step step = bound_step(*producer, static_cast<size_t>(recompute));
+    for (size_t i = 0; i < producer->inputs.size(); ++i) {
+        step.in[i] = value(producer->inputs[i]).place;
+    }
+    step.out = image_place(spec(tensor).shape.elements(1));
+    main_.push_back(step);
+    return recomputed_[tensor] = step.out;
 }
 
 /// A place for one term of the gradient of a parameter, or of what is computed from parameters;

@@ -67,6 +67,7 @@ class Planner {
     int combined_gradient(int tensor);
     void backward_node(const Placed& placed, int d_out);
     int parameter_gradient(int tensor);
+    int place_in_backward(int tensor);
     void keep_gradients();
 
     // segments.cpp
@@ -108,6 +109,7 @@ class Planner {
     std::vector<Value> values_;  // by tensor
     std::vector<Placed> placed_;
     std::map<std::pair<int, Layout>, int> converted_;
+    std::map<int, int> recomputed_;  // by tensor: its place in the backward pass
     // In the order of a step: packing, what is computed from weights alone, the passes, gradients
     // that nothing waits for, and the backward pass of what was computed from weights.
     std::vector<Step> prepare_, once_, main_, final_, late_;

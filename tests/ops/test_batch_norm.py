@@ -220,6 +220,41 @@ def test_behind_a_convolution(kernel, training, relu):
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("op", ["conv2d", "depthwise_conv2d"])
+@pytest.mark.parametrize("channels", [3, 20])
+def test_before_a_convolution(channels, op, training):
+    """The output is not kept for the convolution's gradient: it is computed again."""
+    attributes = {"training": training}
+    norm, conv = REFERENCES["batch_norm"], REFERENCES[op]
+    kernel = arrays.normal(5, 3, 3, channels, 2 if op == "depthwise_conv2d" else 7)
+
+    def build(graph, images, parameters):
+        y = graph.add("batch_norm", [*images, *parameters[1:]], attributes)
+        return graph.add(op, [y, parameters[0]], SAME)
+
+    def forward(values, _):
+        y = norm.forward([values[0], *values[2:]], attributes)
+        return conv.forward([y, values[1]], SAME)
+
+    def magnitude(values, _):
+        y = norm.magnitude([values[0], *values[2:]], attributes)
+        return conv.forward([y, np.abs(values[1])], SAME)
+
+    reference = Reference(
+        forward,
+        terms=lambda i, a: 4 + 9 * channels,
+        magnitude=magnitude,
+        across_images=True,
+        states=2,
+    )
+    check_graph(
+        build, [arrays.normal(8, 33, 6, 5, channels)], reference,
+        name=f"batch_norm {op}", parameters=[kernel, *weights(channels)],
+        batches=[3, 33], coordinates=12,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("batch", [3, 13, 17, 33])
 def test_lanes_without_an_image_have_no_gradient(batch):
     """The bias before a norm changes nothing; lanes must not add what is no image's."""
