@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn import config, initializers
+from pronghorn import config, constraints, initializers, regularizers
+from pronghorn.constraints import ConstraintLike
 from pronghorn.initializers import InitializerLike
 from pronghorn.layers import arguments
 from pronghorn.layers.layer import Layer
 from pronghorn.layers.lowering import GraphBuilder
 from pronghorn.layers.reshaping import require_axes
+from pronghorn.regularizers import RegularizerLike
 
 _MODES = ("multi_hot", "one_hot", "count")
 
@@ -120,11 +122,11 @@ class Embedding(Layer):
         input_dim: Rows of the table: numbers are below it.
         output_dim: Width of the table.
         embeddings_initializer: Initial values of the table.
-        embeddings_regularizer: None; nothing else is supported.
-        embeddings_constraint: None; nothing else is supported.
+        embeddings_regularizer: Term of the loss that depends on the table.
+        embeddings_constraint: What the table must fulfil after every update.
         mask_zero: False; masks are not supported.
         weights: The initial table itself, or None.
-        lora_rank: None; nothing else is supported, as for the rest.
+        lora_rank: None; nothing else is supported, as for the next two.
         lora_alpha: None.
         quantization_config: None.
         **kwargs: See `Layer`.
@@ -147,8 +149,8 @@ class Embedding(Layer):
         input_dim: int,
         output_dim: int,
         embeddings_initializer: InitializerLike = "uniform",
-        embeddings_regularizer: None = None,
-        embeddings_constraint: None = None,
+        embeddings_regularizer: RegularizerLike = None,
+        embeddings_constraint: ConstraintLike = None,
         mask_zero: bool = False,
         weights: Any = None,
         lora_rank: None = None,
@@ -161,16 +163,15 @@ class Embedding(Layer):
         self.input_dim = arguments.whole(self.label, "input_dim", input_dim)
         self.output_dim = arguments.whole(self.label, "output_dim", output_dim)
         self.embeddings_initializer = initializers.get(embeddings_initializer)
+        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
+        self.embeddings_constraint = constraints.get(embeddings_constraint)
         arguments.unsupported(
             self.label,
-            embeddings_regularizer=embeddings_regularizer,
-            embeddings_constraint=embeddings_constraint,
             mask_zero=mask_zero or None,
             lora_rank=lora_rank,
             lora_alpha=lora_alpha,
             quantization_config=quantization_config,
         )
-        self.embeddings_regularizer = self.embeddings_constraint = None
         self.lora_rank = self.lora_alpha = self.quantization_config = None
         self.mask_zero = False
         if weights is not None:
@@ -184,6 +185,8 @@ class Embedding(Layer):
             (self.input_dim, self.output_dim),
             self.embeddings_initializer,
             name="embeddings",
+            regularizer=self.embeddings_regularizer,
+            constraint=self.embeddings_constraint,
         )
 
     def get_config(self) -> dict[str, Any]:
