@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Regularizers and constraints of a layer's weights and output, as configurations."""
+
+from drawing.choices import pick
+
+
+def _object(kind, **arguments):
+    return {"class_name": kind, "config": arguments}
+
+
+def weight_rules(rng, weight, axes=0, columns=1):
+    """Of the weight of that name, seldom.
+
+    Norms are taken along `axes`; a matrix has `columns`.
+    """
+    drawn = {}
+    if rng.random() < 0.2:
+        penalties = [
+            _object("L1", l1=0.01),
+            _object("L2", l2=0.01),
+            _object("L1L2", l1=0.003, l2=0.02),
+        ]
+        if columns > 1:
+            penalties.append(_object("OrthogonalRegularizer", mode="columns"))
+        drawn[f"{weight}_regularizer"] = pick(rng, penalties)
+    if rng.random() < 0.2:
+        limits = {"min_value": 0.5, "max_value": 1.0, "rate": 0.7}
+        constraints = [
+            _object("MaxNorm", max_value=0.8, axis=axes),
+            _object("UnitNorm", axis=axes),
+            _object("MinMaxNorm", axis=axes, **limits),
+        ]
+        # Where it leaves a scale of 0, all values are the largest: Keras gives each its
+        # part of a gradient, pronghorn's pooling gives it to the first.
+        positive = weight != "gamma"
+        # Of |0|, JAX has the derivative 1; PyTorch, TensorFlow and pronghorn 0.
+        if positive and "l1" not in str(drawn).lower():
+            constraints.append(_object("NonNeg"))
+        drawn[f"{weight}_constraint"] = pick(rng, constraints)
+    return drawn
+
+
+def rules(rng, axes=0, columns=1):
+    """Of a layer with a kernel and a bias."""
+    drawn = weight_rules(rng, "kernel", axes, columns)
+    if rng.random() < 0.1:
+        drawn["bias_regularizer"] = _object("L2", l2=0.1)
+    if rng.random() < 0.1:
+        drawn["activity_regularizer"] = _object("L1L2", l1=0.01, l2=0.02)
+    return drawn
