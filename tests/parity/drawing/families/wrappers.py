@@ -22,7 +22,11 @@ INNER = [
 def time_distributed(rng, shape):
     fitting = [draw(rng, shape[1:]) for draw in INNER if len(shape) > 1]
     fitting = [drawn for drawn in fitting if drawn is not None]
-    return ("TimeDistributed", {"layer": pick(rng, fitting)}) if fitting else None
+    if not fitting:
+        return None
+    name, arguments = pick(rng, fitting)
+    arguments.pop("activity_regularizer", None)  # lost by Keras 3 (2 had it)
+    return "TimeDistributed", {"layer": (name, arguments)}
 
 
 FAMILIES = {"time_distributed": time_distributed}
