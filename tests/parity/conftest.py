@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Options of the parity tests, and Keras made ready for them.
 
-    pytest tests/parity --configurations 2000 --seed 1
+    pytest tests/parity/test_configurations.py --configurations 2000 --seed 1
 
 Keras runs on JAX, whose average pooling counts real cells only (its torch backend's
 does not), with float64 available as the yardstick.
@@ -22,7 +22,7 @@ os.environ.setdefault(
 )
 sys.path.insert(0, str(Path(__file__).parent))  # the package `drawing`
 
-CONFIGURATIONS = 44
+CONFIGURATIONS = 160  # two for each family
 SEED = 20250101
 
 
