@@ -30,11 +30,13 @@ def weight_rules(rng, weight, axes=0, columns=1):
             _object("UnitNorm", axis=axes),
             _object("MinMaxNorm", axis=axes, **limits),
         ]
-        # Where it leaves a scale of 0, all values are the largest: Keras gives each its
-        # part of a gradient, pronghorn's pooling gives it to the first.
-        positive = weight != "gamma"
+        # Under a scale of 0 all values are the largest: Keras shares the gradient out,
+        # pronghorn's pooling gives it to the first. A slope of 0 puts values on the
+        # bend of a next leaky ReLU: JAX takes the right side there, PyTorch and
+        # pronghorn the left.
+        bends = weight in ("gamma", "alpha")
         # Of |0|, JAX has the derivative 1; PyTorch, TensorFlow and pronghorn 0.
-        if positive and "l1" not in str(drawn).lower():
+        if not bends and "l1" not in str(drawn).lower():
             constraints.append(_object("NonNeg"))
         drawn[f"{weight}_constraint"] = pick(rng, constraints)
     return drawn
