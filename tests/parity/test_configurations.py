@@ -13,8 +13,8 @@ from drawing.comparison import build, differences, draw_data, made, run  # noqa:
 from drawing.configuration import draw  # noqa: E402
 from drawing.families import FAMILIES  # noqa: E402
 
-# A ReLU may sit on its bend within rounding, or a softmax saturate; with the next data
-# they do not.
+# A ReLU may sit on its bend within rounding, a softmax saturate, a vector of zeros be
+# normalised, of which Keras's gradient is NaN. With the next data they do not.
 ATTEMPTS = 2
 MOST_REPEATED = 0.02
 

@@ -73,7 +73,7 @@ def build(api, configuration, **compilation):
 
 
 def draw_data(configuration, model, attempt):
-    """Data and weights; with each attempt smaller weights.
+    """Data and weights; with each attempt smaller weights, no zeros after the first.
 
     Where a softmax saturates the two differ by design: Keras clips probabilities at
     1e-7 and its gradient vanishes, pronghorn goes on with the logits.
@@ -83,7 +83,7 @@ def draw_data(configuration, model, attempt):
     if configuration.images == "whole numbers":
         x = rng.integers(0, CLASSES, shape)
     elif configuration.images == "uint8":
-        x = rng.integers(0, 2, shape).astype(np.uint8)
+        x = rng.integers(attempt, attempt + 2, shape).astype(np.uint8)
     else:
         x = rng.normal(size=shape).astype(np.float32).astype(configuration.images)
     predictions = (configuration.rows, *model.output_shape[1:])
