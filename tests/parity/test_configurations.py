@@ -7,6 +7,7 @@ import pytest
 import pronghorn
 
 keras = pytest.importorskip("keras", reason="the extra [parity] is not installed")
+jax = pytest.importorskip("jax", reason="the extra [parity] is not installed")
 
 from drawing.choices import branches_of  # noqa: E402
 from drawing.comparison import build, differences, draw_data, made, run  # noqa: E402
@@ -17,6 +18,7 @@ from drawing.families import FAMILIES  # noqa: E402
 # normalised, of which Keras's gradient is NaN. With the next data they do not.
 ATTEMPTS = 2
 MOST_REPEATED = 0.02
+KEPT = 50  # models whose programs stay compiled; each takes 6 MB
 
 
 def output_shape(layer, shape):
@@ -73,6 +75,9 @@ def repeated():
 def test_configuration(seed, number, repeated):
     configuration = draw(seed, number, output_shape)
     repeated[1] += 1
+    if repeated[1] % KEPT == 0:
+        keras.backend.clear_session()
+        jax.clear_caches()
     complaints = []
     for attempt in range(ATTEMPTS):
         found = compare(configuration, attempt)
