@@ -35,8 +35,10 @@ def weight_rules(rng, weight, axes=0, columns=1):
         # bend of a next leaky ReLU: JAX takes the right side there, PyTorch and
         # pronghorn the left.
         bends = weight in ("gamma", "alpha")
-        # Of |0|, JAX has the derivative 1; PyTorch, TensorFlow and pronghorn 0.
-        if not bends and "l1" not in str(drawn).lower():
+        # Of |0| (of a weight, or of two columns' product), JAX has the derivative 1;
+        # PyTorch, TensorFlow and pronghorn 0.
+        bends |= "L1" in str(drawn) or "Orthogonal" in str(drawn)
+        if not bends:
             constraints.append(_object("NonNeg"))
         drawn[f"{weight}_constraint"] = pick(rng, constraints)
     return drawn
