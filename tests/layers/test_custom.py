@@ -259,5 +259,15 @@ def test_time_distributed_config_and_errors():
     layer = TimeDistributed(Dense(3, name="inner"))
     copy = TimeDistributed.from_config(layer.get_config())
     assert copy.layer.units == 3
-    with pytest.raises(ValueError, match="known number of steps"):
-        TimeDistributed(Conv2D(1, 1))(Input((None, 5, 5, 1)))
+    with pytest.raises(ValueError, match=r"\(batch, steps, ...\), got \(None, 5\)"):
+        TimeDistributed(Dense(1))(Input((5,)))
+
+
+def test_time_distributed_over_any_number_of_steps():
+    model = Sequential([Input((None, 6, 5, 2)), TimeDistributed(Conv2D(4, 3))])
+    assert model.output_shape == (None, None, 4, 3, 4)
+    for steps in (1, 3, 2):
+        x = np.random.default_rng(steps).normal(size=(7, steps, 6, 5, 2))
+        each = [model.layers[0].layer(x[:, step]) for step in range(steps)]
+        expected = np.stack(each, axis=1)
+        np.testing.assert_allclose(model.predict(x, verbose=0), expected, atol=1e-6)

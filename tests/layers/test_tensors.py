@@ -168,6 +168,27 @@ def test_embedding_trains_the_rows_it_sees():
     assert moved.tolist() == [True, False, False, True, False]
 
 
+def test_embedding_with_a_penalty_and_a_constraint():
+    table = np.arange(6, dtype=np.float32).reshape(3, 2)
+    layer = layers.Embedding(
+        3,
+        2,
+        embeddings_regularizer="l2",
+        embeddings_constraint={"class_name": "MaxNorm", "config": {"axis": 1}},
+        weights=table,
+    )
+    model = Sequential([Input((2,), dtype="int32"), layer])
+    model.compile("sgd", "mse")
+    history = model.fit(np.zeros((1, 2)), np.zeros((1, 2, 2)), verbose=0).history
+    assert history["loss"][0] == pytest.approx(0.5 + 0.01 * np.sum(table**2))
+    shrunk = table * (1 - 0.01 * 0.02)  # the gradient of 0.01 x^2, and row 0's own
+    shrunk[0, 1] -= 0.01
+    limit = np.minimum(1, 2 / np.maximum(np.linalg.norm(shrunk, axis=1), 1e-7))
+    np.testing.assert_allclose(
+        model.get_weights()[0], shrunk * limit[:, None], atol=1e-5
+    )
+
+
 @pytest.mark.parametrize("wrong", [-1, 5, 0.5, np.nan])
 def test_embedding_refuses_what_is_no_row(wrong):
     model = Sequential([Input((2,)), layers.Embedding(5, 3)])

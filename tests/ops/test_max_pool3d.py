@@ -4,33 +4,22 @@
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from pronghorn.testing import arrays, check_op
-from pronghorn.testing.running import gradients_of, isas, run_op
-
-# shape of a volume, pool, strides, padding
-CASES = {
-    "halves": ((4, 6, 8, 5), (2, 2, 2), (2, 2, 2), "valid"),
-    "rest is left out": ((5, 7, 3, 3), (2, 2, 2), (2, 2, 2), "valid"),
-    "same": ((5, 7, 3, 3), (2, 2, 2), (2, 2, 2), "same"),
-    "overlap": ((5, 4, 6, 4), (3, 3, 3), (2, 1, 2), "same"),
-    "skips cells": ((7, 5, 6, 2), (1, 2, 1), (3, 4, 2), "valid"),
-    "whole volume": ((3, 4, 2, 7), (3, 4, 2), (1, 1, 1), "valid"),
-    "larger than the volume": ((2, 1, 3, 4), (4, 5, 4), (1, 2, 1), "same"),
-    "one cell": ((1, 1, 1, 1), (1, 1, 1), (1, 1, 1), "valid"),
-    "many channels": ((2, 4, 4, 70), (2, 2, 2), (2, 2, 2), "valid"),
-    "depth alone": ((6, 3, 3, 2), (3, 1, 1), (3, 1, 1), "valid"),
-}
+from pronghorn.testing.running import gradients_of, isas
+from tests.ops.pools import (
+    VOLUMES,
+    WRONG_VOLUMES,
+    attributes_of,
+    check_drawn,
+    check_refused,
+    volumes,
+)
 
 
-def attributes_of(pool, strides, padding):
-    return {"pool_size": list(pool), "strides": list(strides), "padding": padding}
-
-
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", VOLUMES)
 def test_cases(case):
-    shape, *rest = CASES[case]
+    shape, *rest = VOLUMES[case]
     check_op("max_pool3d", [arrays.spread(1, 33, *shape)], attributes_of(*rest))
 
 
@@ -39,36 +28,15 @@ def test_strides_are_the_pool_unless_given():
     check_op("max_pool3d", [x], {"pool_size": [3, 2, 4]})
 
 
-sizes = st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(1, 3))
+@given(volumes())
+def test_drawn(drawn):
+    shape, attributes = drawn
+    check_drawn("max_pool3d", arrays.spread(shape[0], *shape), attributes)
 
 
-@given(
-    extra=sizes,
-    pool=sizes,
-    strides=sizes,
-    padding=st.sampled_from(["valid", "same"]),
-    channels=st.integers(1, 20),
-    batch=st.sampled_from([1, 2, 16, 21]),
-)
-def test_drawn(extra, pool, strides, padding, channels, batch):
-    size = [p + e - 1 for p, e in zip(pool, extra, strict=True)]
-    x = arrays.spread(batch, batch, *size, channels)
-    attributes = attributes_of(pool, strides, padding)
-    check_op("max_pool3d", [x], attributes, batches=[batch], coordinates=60)
-
-
-@pytest.mark.parametrize(
-    ("shape", "attributes", "complaint"),
-    [
-        ((4, 4, 2), {}, "expected 5-D input"),
-        ((2, 2, 2, 1), {"pool_size": [3, 1, 1]}, "window larger"),
-        ((2, 2, 2, 1), {"padding": "full"}, "'full'"),
-        ((2, 2, 2, 1), {"pool_size": [2, 2]}, "expected 3 numbers"),
-    ],
-)
+@pytest.mark.parametrize(("shape", "attributes", "complaint"), WRONG_VOLUMES)
 def test_wrong(shape, attributes, complaint):
-    with pytest.raises(ValueError, match=complaint):
-        run_op("max_pool3d", [np.zeros((1, *shape), np.float32)], attributes)
+    check_refused("max_pool3d", shape, attributes, complaint)
 
 
 def test_the_first_of_equals_gets_the_gradient():

@@ -126,7 +126,7 @@ class Embedding(Layer):
         embeddings_constraint: What the table must fulfil after every update.
         mask_zero: False; masks are not supported.
         weights: The initial table itself, or None.
-        lora_rank: None; nothing else is supported, as for the rest.
+        lora_rank: None; nothing else is supported, as for the next two.
         lora_alpha: None.
         quantization_config: None.
         **kwargs: See `Layer`.

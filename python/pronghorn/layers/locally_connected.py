@@ -112,6 +112,7 @@ class LocallyConnected1D(LocallyConnected):
         strides: Step of the window, 1 by default.
         padding: "valid".
         data_format: "channels_last" (the default) or "channels_first".
+            Of the weights the order is the same for both.
         activation: Name of the activation function; None for none.
         use_bias: Whether a bias is added.
         kernel_initializer: Initial values of the kernel.
@@ -151,6 +152,7 @@ class LocallyConnected2D(LocallyConnected):
         strides: Steps of the window; one integer for both, 1 by default.
         padding: "valid".
         data_format: "channels_last" (the default) or "channels_first".
+            Of the weights the order is the same for both.
         activation: Name of the activation function; None for none.
         use_bias: Whether a bias is added.
         kernel_initializer: Initial values of the kernel.

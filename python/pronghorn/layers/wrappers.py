@@ -67,7 +67,7 @@ class TimeDistributed(Layer):
         layer: The layer.
 
     Input shape:
-        `(batch, steps, ...)`, with a known number of steps.
+        `(batch, steps, ...)`; the number of steps may be open (None).
 
     Output shape:
         `(batch, steps, ...)`, the layer's output for every step.
@@ -85,10 +85,10 @@ class TimeDistributed(Layer):
 
     def build(self, input_shape: Shape) -> None:
         """Builds the layer for one step."""
-        if len(input_shape) < 3 or input_shape[1] is None:
+        if len(input_shape) < 3:
             raise ValueError(
-                f"{self.label}: expected an input of shape (batch, steps, ...) with a "
-                f"known number of steps, got {input_shape}"
+                f"{self.label}: expected an input of shape (batch, steps, ...), got "
+                f"{input_shape}"
             )
         self.layer.ensure_built([(input_shape[0], *input_shape[2:])])
         self.built = True

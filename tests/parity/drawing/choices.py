@@ -3,6 +3,7 @@
 
 ACTIVATIONS = [None, "linear", "relu", "tanh", "sigmoid", "softmax"]
 RANK_OF_IMAGES = 3
+CLASSES = 7  # numbers below that are what layers of whole numbers get
 
 
 def pick(rng, choices):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from drawing.choices import branches_of
+from drawing.choices import CLASSES, branches_of
 from drawing.objectives import draw_targets
 
 RELATIVE = 1e-4  # of the change, for weights; of the largest value, for the rest
@@ -24,13 +24,15 @@ class Data:
 
     x: np.ndarray
     y: np.ndarray
-    sample_weight: np.ndarray | None
+    weights: dict  # sample_weight or class_weight, if any
     initial: list
 
 
 def made(api, drawn):
     """The layer that a family drew."""
     name, arguments = drawn[:2]
+    if name == "TimeDistributed":
+        arguments = {"layer": made(api, arguments["layer"])}
     return getattr(api.layers, name)(**arguments)
 
 
@@ -47,9 +49,10 @@ def applied(api, drawn, x):
     return made(api, drawn)(inputs)
 
 
-def build(api, configuration):
-    """The compiled model."""
-    inputs = api.Input(configuration.input_shape)
+def build(api, configuration, **compilation):
+    """The compiled model; arguments of `compile` as further ones."""
+    dtype = "int32" if configuration.images == "whole numbers" else None
+    inputs = api.Input(configuration.input_shape, dtype=dtype)
     if configuration.functional:
         outputs = inputs
         for drawn in configuration.layers:
@@ -64,28 +67,34 @@ def build(api, configuration):
         optimizer=getattr(api.optimizers, optimizer)(**optimizer_arguments),
         loss=getattr(api.losses, loss)(**loss_arguments),
         metrics=configuration.metrics,
-        jit_compile=True,
+        **{"jit_compile": True, **compilation},
     )
     return model
 
 
 def draw_data(configuration, model, attempt):
-    """Data and weights; with each attempt smaller weights.
+    """Data and weights; with each attempt smaller weights, no zeros after the first.
 
     Where a softmax saturates the two differ by design: Keras clips probabilities at
     1e-7 and its gradient vanishes, pronghorn goes on with the logits.
     """
     rng = np.random.default_rng([configuration.seed, configuration.number, attempt, 1])
     shape = (configuration.rows, *configuration.input_shape)
-    if configuration.images == "uint8":
-        x = rng.integers(0, 2, shape).astype(np.uint8)
+    if configuration.images == "whole numbers":
+        x = rng.integers(0, CLASSES, shape)
+    elif configuration.images == "uint8":
+        x = rng.integers(attempt, attempt + 2, shape).astype(np.uint8)
     else:
         x = rng.normal(size=shape).astype(np.float32).astype(configuration.images)
     predictions = (configuration.rows, *model.output_shape[1:])
     y = draw_targets(rng, configuration.target, predictions)
-    weights = None
-    if configuration.weighted:
-        weights = rng.uniform(0, 2, configuration.rows).astype(np.float32)
+    weights = {}
+    if configuration.weighted == "samples":
+        drawn = rng.uniform(0, 2, configuration.rows).astype(np.float32)
+        weights = {"sample_weight": drawn}
+    elif configuration.weighted == "classes":
+        drawn = rng.uniform(0, 2, predictions[-1])
+        weights = {"class_weight": dict(enumerate(drawn.tolist()))}
     initial = []
     for weight in model.weights:
         fan_in = max(1, int(np.prod(weight.shape[:-1])))
@@ -104,10 +113,12 @@ def run(model, configuration, data):
     if configuration.step_by_step:
         for begin in range(0, rows, batch):
             part = slice(begin, begin + batch)
-            weights = None if data.sample_weight is None else data.sample_weight[part]
+            weights = dict(data.weights)
+            if "sample_weight" in weights:
+                weights["sample_weight"] = weights["sample_weight"][part]
             logs.append(
                 model.train_on_batch(
-                    data.x[part], data.y[part], sample_weight=weights, return_dict=True
+                    data.x[part], data.y[part], return_dict=True, **weights
                 )
             )
     else:
@@ -116,17 +127,21 @@ def run(model, configuration, data):
             data.y,
             batch_size=batch,
             shuffle=False,
-            sample_weight=data.sample_weight,
             verbose=0,
+            **data.weights,
         )
         logs.append({name: values[0] for name, values in history.history.items()})
     for step, log in enumerate(logs):
         said |= {f"step {step}: {name}": value for name, value in sorted(log.items())}
     said |= {f"weight {i} {w.shape}": w for i, w in enumerate(model.get_weights())}
     tested = model.evaluate(
-        data.x, data.y, batch_size=rows, sample_weight=data.sample_weight,
-        verbose=0, return_dict=True,
-    )  # fmt: skip
+        data.x,
+        data.y,
+        batch_size=rows,
+        sample_weight=data.weights.get("sample_weight"),
+        verbose=0,
+        return_dict=True,
+    )
     said |= {f"evaluate: {name}": value for name, value in sorted(tested.items())}
     said["prediction"] = model.predict(data.x, batch_size=rows, verbose=0)
     return {name: np.asarray(value, np.float64) for name, value in said.items()}

@@ -78,9 +78,20 @@ def squashed(rng, name, target, **arguments):
     }
 
 
+REGRESSIONS = [
+    "Huber",
+    "LogCosh",
+    "CosineSimilarity",
+    "Hinge",
+    "SquaredHinge",
+    "MeanAbsolutePercentageError",
+]
+
+
 def regression_loss(rng):
-    kinds = ["Huber", "LogCosh", "CosineSimilarity", "Hinge", "SquaredHinge"]
-    drawn = regression(rng, pick(rng, kinds))
+    drawn = regression(rng, pick(rng, REGRESSIONS))
+    if drawn["loss"][0] == "MeanAbsolutePercentageError":
+        drawn["target"] = "sizes"  # it divides by them
     if drawn["loss"][0] == "Huber":
         drawn["loss"][1]["delta"] = pick(rng, [0.5, 1.0, 2.0])
     return drawn
@@ -89,6 +100,14 @@ def regression_loss(rng):
 def loss_of_shares(rng):
     name = pick(rng, ["KLDivergence", "Poisson", "MeanSquaredLogarithmicError"])
     return squashed(rng, name, "distribution")
+
+
+def overlap_loss(rng):
+    """Of whole batches, so neither reduction nor weights of samples have a meaning."""
+    if rng.random() < 0.5:
+        return squashed(rng, "Dice", "bits")
+    alpha, beta = pick(rng, [0.5, 0.3]), pick(rng, [0.5, 0.9])
+    return squashed(rng, "Tversky", "bits", alpha=alpha, beta=beta)
 
 
 def focal_loss(rng):
@@ -126,6 +145,7 @@ LOSSES = [
     mean_absolute_error,
     regression_loss,
     loss_of_shares,
+    overlap_loss,
     focal_loss,
     generalized_crossentropy,
     categorical_hinge,
@@ -157,6 +177,8 @@ def draw_targets(rng, kind, shape):
     if kind == "distribution":
         drawn = rng.uniform(0.05, 1, shape)
         return (drawn / drawn.sum(axis=-1, keepdims=True)).astype(np.float32)
+    if kind == "sizes":
+        return rng.uniform(0.5, 2, shape).astype(np.float32)
     if kind == "bits":
         return rng.integers(0, 2, shape).astype(np.float32)
     return rng.normal(size=shape).astype(np.float32)
@@ -175,6 +197,7 @@ def adam(rng):
         "beta_1": pick(rng, [0.9, 0.5]),
         "beta_2": pick(rng, [0.999, 0.9]),
         "epsilon": pick(rng, [1e-7, 1e-3]),
+        "amsgrad": bool(rng.random() < 0.3),
     }
 
 
@@ -200,37 +223,3 @@ def with_options(rng):
 
 
 OPTIMIZERS = [sgd, sgd, adam, adam, rmsprop, adaptive, with_options]
-
-
-def _object(kind, **arguments):
-    return {"class_name": kind, "config": arguments}
-
-
-def rules(rng):
-    """Regularizers and constraints of a dense layer, as configurations."""
-    drawn = {}
-    if rng.random() < 0.2:
-        drawn["kernel_regularizer"] = pick(
-            rng,
-            [
-                "l1",
-                "l2",
-                _object("L1L2", l1=0.003, l2=0.02),
-                _object("OrthogonalRegularizer", factor=0.1, mode="columns"),
-            ],
-        )
-    if rng.random() < 0.1:
-        drawn["bias_regularizer"] = _object("L2", l2=0.1)
-    if rng.random() < 0.1:
-        drawn["activity_regularizer"] = _object("L1L2", l1=0.01, l2=0.02)
-    if rng.random() < 0.2:
-        drawn["kernel_constraint"] = pick(
-            rng,
-            [
-                "non_neg",
-                _object("MaxNorm", max_value=0.8, axis=0),
-                _object("UnitNorm", axis=1),
-                _object("MinMaxNorm", min_value=0.5, max_value=1.0, rate=0.7, axis=0),
-            ],
-        )
-    return drawn

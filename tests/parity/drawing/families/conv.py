@@ -5,6 +5,7 @@ Locally connected layers are not Keras's any more.
 """
 
 from drawing.choices import activation, number, pick
+from drawing.rules import rules, weight_rules
 
 FORMATS = ["channels_last", "channels_last", "channels_last", "channels_first"]
 
@@ -63,7 +64,7 @@ def convolution(rng, shape, rank):
         return None
     inputs = channels(arguments, shape)
     groups = pick(rng, [1, 1, *(g for g in (2, 3, inputs) if inputs % g == 0)])
-    arguments["groups"] = groups
+    arguments |= {"groups": groups, **rules(rng, list(range(rank + 1)))}
     arguments["filters"] = groups * number(rng, 1, max(1, 12 // groups))
     if rank == 1 and rng.random() < 0.3:
         arguments["padding"] = "causal"
@@ -76,6 +77,8 @@ def depthwise(rng, shape, rank):
     if arguments is None:
         return None
     arguments["depth_multiplier"] = pick(rng, [1, 1, 2, 3])
+    axes = list(range(rank))
+    arguments |= weight_rules(rng, "depthwise", axes)
     return f"DepthwiseConv{rank}D", fitting(arguments, shape)
 
 
@@ -84,6 +87,7 @@ def separable(rng, shape, rank):
     if drawn is None:
         return None
     drawn[1]["filters"] = number(rng, 1, 12)
+    drawn[1].update(weight_rules(rng, "pointwise", rank))
     return f"SeparableConv{rank}D", drawn[1]
 
 
@@ -92,6 +96,7 @@ def transposed(rng, shape, rank):
     if arguments is None or max(shape[:-1]) > 12:  # it grows
         return None
     arguments["filters"] = number(rng, 1, 8)
+    arguments |= rules(rng, list(range(rank)))
     strides = arguments.get("strides", 1)
     if rng.random() < 0.4:
         per = [number(rng, 0, s - 1) for s in per_axis(strides, rank)]

@@ -3,6 +3,7 @@
 is drawn is each library's own affair)."""
 
 from drawing.choices import RANK_OF_IMAGES, number, pick
+from drawing.rules import weight_rules
 
 BY_NAME = [
     "celu",
@@ -53,6 +54,7 @@ def prelu(rng, shape):
     return "PReLU", {
         "alpha_initializer": pick(rng, ["Zeros", "ones"]),
         "shared_axes": pick(rng, [None, axes or None, axes[0] if axes else None]),
+        **weight_rules(rng, "alpha"),
     }
 
 

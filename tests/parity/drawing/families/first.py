@@ -10,6 +10,7 @@ from drawing.choices import (
     one_or_two,
     pick,
 )
+from drawing.rules import rules
 
 
 def conv2d(rng, shape):
@@ -36,10 +37,12 @@ def conv2d(rng, shape):
 
 def dense(rng, shape):
     del shape
+    units = number(rng, 1, 20)
     return "Dense", {
-        "units": number(rng, 1, 20),
+        "units": units,
         "activation": activation(rng),
         "use_bias": bool(rng.random() < 0.8),
+        **rules(rng, columns=units),
     }
 
 

@@ -2,6 +2,7 @@
 """Normalisation layers."""
 
 from drawing.choices import number, pick
+from drawing.rules import weight_rules
 
 
 def scales(rng):
@@ -9,6 +10,7 @@ def scales(rng):
         "epsilon": pick(rng, [1e-3, 1e-3, 0.1]),
         "center": bool(rng.random() < 0.8),
         "scale": bool(rng.random() < 0.8),
+        **weight_rules(rng, "gamma"),
     }
 
 
