@@ -323,7 +323,8 @@ void pack_panels(const float* w, int64_t rows, int64_t cols, int64_t row_stride,
         for (int64_t i = 0; i < rows; ++i) {
             const float* from = w + i * row_stride + column * col_stride;
             float* to = panels + column / kPanel * panel_stride + i * kPanel;
-            for (int64_t j = 0; j < kPanel; ++j) to[j] = j < count ? from[j * col_stride] : 0.0f;
+            for (int64_t j = 0; j < count; ++j) to[j] = from[j * col_stride];
+            for (int64_t j = count; j < kPanel; ++j) to[j] = 0.0f;
         }
     }
 }
