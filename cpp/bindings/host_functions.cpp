@@ -71,13 +71,22 @@ class PythonFunction final : public HostFunction {
    private:
     template <typename Body>
     void guarded(Body body) noexcept {
-        const py::gil_scoped_acquire gil;
         try {
-            body();
+            const py::gil_scoped_acquire gil;  // throws where it cannot be had
+            try {
+                body();
+            } catch (...) {
+                keep_error();
+            }
         } catch (...) {
-            error_ = std::current_exception();
-            failed = true;
+            keep_error();
         }
+    }
+
+    /// The exception being handled, for rethrow(); the GIL keeps the two apart.
+    void keep_error() noexcept {
+        error_ = std::current_exception();
+        failed = true;
     }
 
     static py::tuple arguments(const std::vector<Array<const float>>& x) {

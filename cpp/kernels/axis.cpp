@@ -75,7 +75,8 @@ inline void max_narrow(const float* x, int64_t begin, int64_t end, int64_t inner
     const int count = static_cast<int>(step * inner);
     float value[kLanes] = {}, cell_of[kLanes] = {};
     for (int64_t lane = 0; lane < count; ++lane) {
-        cell_of[lane] = static_cast<float>(begin + lane / inner);
+        const int64_t cell = begin + lane / inner;
+        cell_of[lane] = static_cast<float>(cell);
     }
     Vec index = load(cell_of), winner = index;
     Vec best = load_upto(x + begin * inner, count);

@@ -11,12 +11,12 @@ namespace {
 constexpr int64_t kShort = 64;  // floats of a row worth repeating: a pattern is kLanes of them
 
 /// One operand along a row.
-template <bool constant>
+template <bool kConstant>
 struct Along {
     const float* x;
     Vec same;
-    explicit Along(const float* row) : x(row), same(constant ? set1(*row) : zero()) {}
-    Vec at(int64_t i, int count) const { return constant ? same : load_upto(x + i, count); }
+    explicit Along(const float* row) : x(row), same(kConstant ? set1(*row) : zero()) {}
+    Vec at(int64_t i, int count) const { return kConstant ? same : load_upto(x + i, count); }
 };
 
 /// The plane with rows joined, `times` rows to one; operands of row 0 come from `patterns`.
@@ -42,11 +42,11 @@ bool join_rows(const Plane& plane, int operands, float (*patterns)[kShort * kLan
     return true;
 }
 
-template <bool a_same, bool b_same, typename Function>
+template <bool kASame, bool kBSame, typename Function>
 void rows_of_two(const Plane& plane, Function function) {
     for (int64_t r = 0; r < plane.rows; ++r) {
-        const Along<a_same> a(plane.in[0].x + r * plane.in[0].row);
-        const Along<b_same> b(plane.in[1].x + r * plane.in[1].row);
+        const Along<kASame> a(plane.in[0].x + r * plane.in[0].row);
+        const Along<kBSame> b(plane.in[1].x + r * plane.in[1].row);
         float* y = plane.y + r * plane.size;
         for_vectors(plane.size, [&](int64_t i, int count) {
             store_upto(y + i, function(a.at(i, count), b.at(i, count)), count);
@@ -54,12 +54,12 @@ void rows_of_two(const Plane& plane, Function function) {
     }
 }
 
-template <bool a_same, bool b_same, bool c_same, typename Function>
+template <bool kASame, bool kBSame, bool kCSame, typename Function>
 void rows_of_three(const Plane& plane, Function function) {
     for (int64_t r = 0; r < plane.rows; ++r) {
-        const Along<a_same> a(plane.in[0].x + r * plane.in[0].row);
-        const Along<b_same> b(plane.in[1].x + r * plane.in[1].row);
-        const Along<c_same> c(plane.in[2].x + r * plane.in[2].row);
+        const Along<kASame> a(plane.in[0].x + r * plane.in[0].row);
+        const Along<kBSame> b(plane.in[1].x + r * plane.in[1].row);
+        const Along<kCSame> c(plane.in[2].x + r * plane.in[2].row);
         float* y = plane.y + r * plane.size;
         for_vectors(plane.size, [&](int64_t i, int count) {
             store_upto(y + i, function(a.at(i, count), b.at(i, count), c.at(i, count)), count);
@@ -81,17 +81,17 @@ void dispatch_two(const Plane& plane, Function function) {
     }
 }
 
-template <bool c_same, typename Function>
+template <bool kCSame, typename Function>
 void dispatch_three(const Plane& plane, Function function) {
     const bool a = plane.in[0].step == 0, b = plane.in[1].step == 0;
     if (a && b) {
-        rows_of_three<true, true, c_same>(plane, function);
+        rows_of_three<true, true, kCSame>(plane, function);
     } else if (a) {
-        rows_of_three<true, false, c_same>(plane, function);
+        rows_of_three<true, false, kCSame>(plane, function);
     } else if (b) {
-        rows_of_three<false, true, c_same>(plane, function);
+        rows_of_three<false, true, kCSame>(plane, function);
     } else {
-        rows_of_three<false, false, c_same>(plane, function);
+        rows_of_three<false, false, kCSame>(plane, function);
     }
 }
 

@@ -12,6 +12,8 @@ constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /// The sums, a row of b and one broadcast fill the registers.
 constexpr int kMostRows = (kRegisters - 2 - 2) / 2;
+/// Rows that share a pointer; all of them where they lie side by side.
+constexpr int kPlainGroup = 5;
 
 struct Part {
     int64_t begin, end;  // of the depth
@@ -27,7 +29,7 @@ enum Kind { kTurned, kPlain, kFetch };
 template <int kRows, int kVectors, Kind kKind>
 void tile(const WinogradProduct& product, const Part& part, const float* a, const float* b,
           float* c) {
-    constexpr int kGroup = kKind == kTurned ? kRows : 5;  // rows that share a pointer
+    constexpr int kGroup = kKind == kTurned ? kRows : kPlainGroup;
     constexpr int kGroups = (kRows + kGroup - 1) / kGroup;
     const int64_t row = kKind == kTurned ? 1 : product.a_row;
     const int64_t step = kKind == kTurned ? product.a_step : 1;

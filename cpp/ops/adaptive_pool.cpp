@@ -54,6 +54,7 @@ class AdaptiveMaxPool final : public Op {
             y[axis] = size_[static_cast<size_t>(axis) - 1];
         check_cells(kName, x_);
         check_cells(kName, y);
+        x_size_ = x_.elements(1);
         y_size_ = y.elements(1);
         return {y};
     }
@@ -89,13 +90,12 @@ class AdaptiveMaxPool final : public Op {
     }
 
     void run(int stage, const Args& args, int64_t /*task*/) const noexcept override {
-        const int64_t x_size = x_.elements(1);
         for (int64_t i = 0; i < args.images; i += lanes_) {
             float* saved = args.saved == nullptr ? nullptr : args.saved + i * saved_;
             if (stage == 0) {
-                forward(args.in[0] + i * x_size, args.out + i * y_size_, saved, args.scratch);
+                forward(args.in[0] + i * x_size_, args.out + i * y_size_, saved, args.scratch);
             } else {
-                backward(args.d_out + i * y_size_, args.d_in[0] + i * x_size, saved, args.scratch);
+                backward(args.d_out + i * y_size_, args.d_in[0] + i * x_size_, saved, args.scratch);
             }
         }
     }
@@ -139,7 +139,7 @@ class AdaptiveMaxPool final : public Op {
     std::vector<int64_t> size_;
     Shape x_;
     std::vector<Pass> passes_;
-    int64_t y_size_ = 0, lanes_ = 1, between_ = 0, saved_ = 0;
+    int64_t x_size_ = 0, y_size_ = 0, lanes_ = 1, between_ = 0, saved_ = 0;
     const Kernels* kernels_ = nullptr;
 };
 

@@ -89,7 +89,10 @@ class ConvDirect final : public ConvAlgorithm {
         }
         run_length_ = depth_ / static_cast<int64_t>(run_offset_.size());
         packs_forward_ = layout_ == Layout::kRows && depth_ * p_.out_c >= kPackFrom;
-        if (packs_forward_) packed_ = checked_product(p_.groups, panels_size(depth_, group_out_));
+        if (packs_forward_) {
+            forward_group_ = panels_size(depth_, group_out_);
+            packed_ = checked_product(p_.groups, forward_group_);
+        }
         if (p_.wants_dx) plan_dx();
     }
 
@@ -210,7 +213,7 @@ class ConvDirect final : public ConvAlgorithm {
         const int64_t panel = p_.kernels->panel;
         const float* w = args.in[1] + tap * group_in_ * p_.out_c + group * group_out_;
         if (packs_forward_) {
-            float* into = args.packed + group * panels_size(depth_, group_out_);
+            float* into = args.packed + group * forward_group_;
             p_.kernels->pack_panels(w, group_in_, group_out_, p_.out_c, 1,
                                     into + tap * group_in_ * panel, depth_ * panel);
         }
@@ -393,7 +396,8 @@ class ConvDirect final : public ConvAlgorithm {
     std::vector<int64_t> run_offset_;
     int64_t run_length_ = 0;
     bool packs_forward_ = false;
-    int64_t packed_ = 0;         // floats of packed weights
+    int64_t forward_group_ = 0;  // floats of a group's packed weights
+    int64_t packed_ = 0;         // of all of them, and of those for dx
     Border front_, top_, left_;  // of dy
     std::vector<DxPhase> phases_;
     bool has_gaps_ = false;  // some of x is never read: its gradient is zero

@@ -13,8 +13,8 @@ namespace {
 
 class Custom final : public Op {
    public:
-    Custom(std::shared_ptr<HostFunction> function, Shape image)
-        : function_(std::move(function)), image_(std::move(image)) {}
+    Custom(std::shared_ptr<HostFunction> function, const Shape& image)
+        : function_(std::move(function)), image_(image) {}
 
     Takes takes(int /*input*/) const override { return Takes::kEither; }
     HostFunction* host_function() const override { return function_.get(); }

@@ -38,13 +38,15 @@ Broadcasting::Broadcasting(const char* op, const std::vector<Tensor>& inputs) {
         rank = input.shape.rank();
         batch = input.shape[0];
     }
+    std::vector<Shape> operands;  // of an image
+    operands.reserve(inputs.size());
     int image_rank = 0;
     for (const Tensor& input : inputs) {
-        operands_.push_back(image_of(op, input, rank));
-        image_rank = std::max(image_rank, operands_.back().rank());
+        operands.push_back(image_of(op, input, rank));
+        image_rank = std::max(image_rank, operands.back().rank());
     }
     std::vector<int64_t> extents(static_cast<size_t>(image_rank), 1);
-    for (const Shape& operand : operands_) {
+    for (const Shape& operand : operands) {
         for (int axis = 0; axis < operand.rank(); ++axis) {
             int64_t& extent = extents[static_cast<size_t>(axis + image_rank - operand.rank())];
             check(extent == 1 || operand[axis] == 1 || operand[axis] == extent, op,
@@ -60,8 +62,9 @@ Broadcasting::Broadcasting(const char* op, const std::vector<Tensor>& inputs) {
     output_.shape = Shape(extents);
     for (size_t p = 0; p < inputs.size(); ++p) {
         fixed_[p] = inputs[p].parameter;
-        const Shape& operand = operands_[p];
-        repeats_[p] = inputs[p].parameter != output_.parameter || operand.elements() != size_;
+        const Shape& operand = operands[p];
+        sizes_[p] = operand.elements();
+        repeats_[p] = inputs[p].parameter != output_.parameter || sizes_[p] != size_;
         int64_t step = 1;
         for (int axis = operand.rank() - 1; axis >= 0; --axis) {
             steps_[p][static_cast<size_t>(axis + image_rank - operand.rank())] =

@@ -13,18 +13,18 @@
 
 namespace pronghorn {
 
-/// Axes, outermost first: extents, and how far each of N operands moves along them.
-template <size_t N>
+/// Axes, outermost first: extents, and how far each of kCount operands moves along them.
+template <size_t kCount>
 class Nest {
    public:
-    using Steps = std::array<int64_t, N>;
+    using Steps = std::array<int64_t, kCount>;
 
     /// Appends an inner axis.
     void add(int64_t extent, const Steps& steps) noexcept {
         if (extent == 1) return;
         if (rank_ > 0) {
             bool joins = true;
-            for (size_t p = 0; p < N; ++p) joins &= steps_[last()][p] == steps[p] * extent;
+            for (size_t p = 0; p < kCount; ++p) joins &= steps_[last()][p] == steps[p] * extent;
             if (joins) {
                 extents_[last()] *= extent;
                 steps_[last()] = steps;
@@ -67,7 +67,7 @@ class Nest {
                 const bool ends = ++at[turned] == extents_[turned];
                 if (ends) at[turned] = 0;
                 const int64_t move = ends ? 1 - extents_[turned] : 1;
-                for (size_t p = 0; p < N; ++p) offsets[p] += move * steps_[turned][p];
+                for (size_t p = 0; p < kCount; ++p) offsets[p] += move * steps_[turned][p];
                 if (!ends) break;
             }
             if (axis == 0) return;
@@ -93,7 +93,7 @@ class Broadcasting {
     /// What comes out: a parameter where all operands are.
     const Tensor& output() const { return output_; }
     int64_t image_size() const { return size_; }
-    int64_t operand_size(size_t p) const { return operands_[p].elements(); }
+    int64_t operand_size(size_t p) const { return sizes_[p]; }
 
     /// Whether operand p is repeated: along axes, or for all images.
     bool repeats(size_t p) const { return repeats_[p]; }
@@ -101,7 +101,7 @@ class Broadcasting {
     /// Of the output's image axis, what operand p moves by.
     int64_t step(size_t p, int axis) const { return steps_[p][static_cast<size_t>(axis)]; }
     /// From image to image.
-    int64_t image_step(size_t p) const { return fixed_[p] ? 0 : operands_[p].elements(); }
+    int64_t image_step(size_t p) const { return fixed_[p] ? 0 : sizes_[p]; }
     /// A parameter: the same for all images, and for all lanes.
     bool fixed(size_t p) const { return fixed_[p]; }
 
@@ -111,21 +111,21 @@ class Broadcasting {
     Tensor output_;
     Shape image_;
     int64_t size_ = 1;
-    std::vector<Shape> operands_;  // of an image
+    std::array<int64_t, kMaxInputs> sizes_{};  // of an image of each operand
     std::array<bool, kMaxInputs> repeats_{}, fixed_{};
     std::array<std::array<int64_t, Shape::kMaxRank>, kMaxInputs> steps_{};
 };
 
 /// A nest over `images` images (groups of `lanes`, where lanes > 1) of the operands listed in `of`;
 /// -1 is the output.
-template <size_t N>
-Nest<N> nest_of(const Broadcasting& broadcasting, const std::array<int, N>& of, int64_t images,
-                int64_t lanes) noexcept {
-    Nest<N> nest;
+template <size_t kCount>
+Nest<kCount> nest_of(const Broadcasting& broadcasting, const std::array<int, kCount>& of,
+                     int64_t images, int64_t lanes) noexcept {
+    Nest<kCount> nest;
     const Shape& image = broadcasting.image();
-    std::array<int64_t, N> steps;
+    std::array<int64_t, kCount> steps;
     const auto add = [&](int64_t extent, auto output_step, auto operand_step) {
-        for (size_t p = 0; p < N; ++p) {
+        for (size_t p = 0; p < kCount; ++p) {
             const auto operand = static_cast<size_t>(of[p]);
             const bool varies = of[p] < 0 || !broadcasting.fixed(operand);
             steps[p] = of[p] < 0 ? output_step() : operand_step(operand);
@@ -143,7 +143,7 @@ Nest<N> nest_of(const Broadcasting& broadcasting, const std::array<int, N>& of, 
             [&](size_t p) { return broadcasting.step(p, axis); });
     }
     if (lanes > 1) {
-        for (size_t p = 0; p < N; ++p) {
+        for (size_t p = 0; p < kCount; ++p) {
             steps[p] = of[p] < 0 || !broadcasting.fixed(static_cast<size_t>(of[p])) ? 1 : 0;
         }
         nest.add(lanes, steps);

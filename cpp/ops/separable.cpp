@@ -22,7 +22,9 @@ Tensor SeparableOp::infer(const std::vector<Tensor>& inputs) {
     y_.push_back(x_[-1]);
     check_cells(name_.c_str(), x_);
     check_cells(name_.c_str(), y_);
-    y_.elements();
+    y_.elements();  // throws where the product overflows
+    x_size_ = x_.elements(1);
+    y_size_ = y_.elements(1);
     return {y_};
 }
 
@@ -59,12 +61,12 @@ Signature SeparableOp::plan(const PlanContext& context) {
 }
 
 void SeparableOp::run(int stage, const Args& args, int64_t /*task*/) const noexcept {
-    const int64_t x_size = x_.elements(1), y_size = y_.elements(1);
     for (int64_t i = 0; i < args.images; i += lanes_) {
         if (stage == 0) {
-            run_passes(forward_, args.in[0] + i * x_size, args.out + i * y_size, args.scratch);
+            run_passes(forward_, args.in[0] + i * x_size_, args.out + i * y_size_, args.scratch);
         } else {
-            run_passes(backward_, args.d_out + i * y_size, args.d_in[0] + i * x_size, args.scratch);
+            run_passes(backward_, args.d_out + i * y_size_, args.d_in[0] + i * x_size_,
+                       args.scratch);
         }
     }
 }
@@ -72,7 +74,7 @@ void SeparableOp::run(int stage, const Args& args, int64_t /*task*/) const noexc
 void SeparableOp::run_passes(const std::vector<Pass>& passes, const float* x, float* y,
                              float* scratch) const noexcept {
     if (passes.empty()) {
-        std::memcpy(y, x, static_cast<size_t>(x_.elements(1) * lanes_) * sizeof(float));
+        std::memcpy(y, x, static_cast<size_t>(x_size_ * lanes_) * sizeof(float));
         return;
     }
     for (size_t i = 0; i < passes.size(); ++i) {

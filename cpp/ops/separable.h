@@ -46,6 +46,7 @@ class SeparableOp : public Op {
                     float* scratch) const noexcept;
 
     Shape x_, y_;
+    int64_t x_size_ = 0, y_size_ = 0;  // of an image
     std::vector<Pass> forward_, backward_;
     int64_t lanes_ = 1, between_ = 0;  // floats between passes, with lanes
     const Kernels* kernels_ = nullptr;

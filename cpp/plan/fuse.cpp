@@ -55,6 +55,7 @@ void fuse_softmax(Graph& graph) {
 /// Puts a node in front of node `before`; returns its output.
 int insert(Graph& graph, size_t before, std::unique_ptr<Op> op, std::vector<int> inputs) {
     std::vector<Tensor> specs;
+    specs.reserve(inputs.size());
     for (int input : inputs) specs.push_back(graph.spec(input));
     const int output = graph.add_tensor(op->infer(specs));
     graph.nodes.insert(graph.nodes.begin() + static_cast<std::ptrdiff_t>(before),
