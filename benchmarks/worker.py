@@ -186,7 +186,7 @@ def main(engine: str, network: str, threads: int, steps: int) -> None:
     def make() -> tuple[Served, str]:
         problem = peers.Problem.create(*parse(network), threads, steps)
         made = peers.create(engine, problem)
-        problem.weights.clear()  # the engine has its own: ours are no part of its memory
+        problem.weights.clear()  # no part of what the engine, with its own, takes
         return Served(made, steps), made.version
 
     serve(make)
