@@ -70,7 +70,7 @@ class Plan:
     @property
     def memory(self) -> int:
         """
-        Bytes that the plan holds.
+        Bytes that a call needs, shared with other plans.
         """
 
 class Buffer:
