@@ -7,6 +7,7 @@ the same bits for any number of threads and again; nothing kept from a run befor
 from rows that were not asked for, or written behind the output.
 """
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -24,6 +25,8 @@ from pronghorn.testing.running import add_inputs, add_parameters, narrow, with_t
 
 BATCHES = (1, 3, 16, 17, 33)
 THREADS = (1, 2, 3)
+# For slow builds: the most places compared in a gradient; NumPy takes most of the time.
+FEWER_COORDINATES = "PRONGHORN_CHECK_COORDINATES"
 GUARD = 64  # floats beside an output that must stay as they were
 
 Build = Callable[[Any, Sequence[int], Sequence[int]], int]
@@ -100,7 +103,8 @@ def check_op(
         batches: Batch sizes to run.
         isas: Instruction sets to run; None means all that this CPU has.
         threads: Numbers of threads that must give the same bits.
-        coordinates: Gradients are compared at this many places of each array.
+        coordinates: Gradients are compared at this many places of each array; the
+            environment variable PRONGHORN_CHECK_COORDINATES may ask for fewer.
         algorithm: Convolution algorithm to force.
         error: That algorithm's own error, on top of that of sums: relative to the
             largest sum of absolute values.
@@ -173,6 +177,7 @@ def check_graph(
         exact: As in check_op.
         seed: Of what is drawn.
     """
+    coordinates = min(coordinates, int(os.environ.get(FEWER_COORDINATES, coordinates)))
     batches = [batch for batch in batches if batch <= len(inputs[0])]
     if not batches:
         raise ValueError(f"check_op: `inputs` hold fewer images than any of {batches}")
