@@ -169,7 +169,7 @@ def test_weights_of_pixels_and_counted_metrics():
         pixels,
         lambda api: {
             "loss": "mse",
-            "weighted_metrics": [api.metrics.OneHotMeanIoU(3, dtype="float32")],
+            "weighted_metrics": [api.metrics.OneHotMeanIoU(3, "iou", dtype="float32")],
         },
         IMAGES,
         y,
