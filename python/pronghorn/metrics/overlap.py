@@ -24,13 +24,13 @@ class _Overlap(CountingMetric):
     def __init__(
         self,
         classes: int,
-        chosen: Sequence[int] | None,
+        chosen: Sequence[int],
         name: str,
         dtype: str | None,
     ) -> None:
         kind = type(self).__name__
         self._classes = classes
-        self._chosen = list(range(classes)) if chosen is None else list(chosen)
+        self._chosen = list(chosen)
         if any(not 0 <= one < classes for one in self._chosen):
             raise ValueError(
                 f"{kind}: expected class numbers from 0 to {classes - 1}, got "
@@ -167,7 +167,7 @@ class IoU(_Overlap):
         super().__init__(num_classes, target_class_ids, name or "io_u", dtype)
 
 
-class MeanIoU(_Overlap):
+class MeanIoU(IoU):
     """Mean intersection over union of all classes.
 
     Args:
@@ -196,15 +196,19 @@ class MeanIoU(_Overlap):
         sparse_y_pred: bool = True,
         axis: int = -1,
     ) -> None:
-        self.num_classes = num_classes
-        self.ignore_class = ignore_class
-        self.sparse_y_true = bool(sparse_y_true)
-        self.sparse_y_pred = bool(sparse_y_pred)
-        self.axis = axis
-        super().__init__(num_classes, None, name or "mean_io_u", dtype)
+        super().__init__(
+            num_classes,
+            range(num_classes),
+            name or "mean_io_u",
+            dtype,
+            ignore_class,
+            sparse_y_true,
+            sparse_y_pred,
+            axis,
+        )
 
 
-class OneHotIoU(_Overlap):
+class OneHotIoU(IoU):
     """Intersection over union of chosen classes, for one-hot truths and scores.
 
     Args:
@@ -232,15 +236,19 @@ class OneHotIoU(_Overlap):
         sparse_y_pred: bool = False,
         axis: int = -1,
     ) -> None:
-        self.num_classes = num_classes
-        self.target_class_ids = list(target_class_ids)
-        self.ignore_class = ignore_class
-        self.sparse_y_pred = bool(sparse_y_pred)
-        self.axis = axis
-        super().__init__(num_classes, target_class_ids, name or "one_hot_io_u", dtype)
+        super().__init__(
+            num_classes,
+            target_class_ids,
+            name or "one_hot_io_u",
+            dtype,
+            ignore_class,
+            False,
+            sparse_y_pred,
+            axis,
+        )
 
 
-class OneHotMeanIoU(_Overlap):
+class OneHotMeanIoU(MeanIoU):
     """Mean intersection over union of all classes, for one-hot truths and scores.
 
     Args:
@@ -266,8 +274,12 @@ class OneHotMeanIoU(_Overlap):
         sparse_y_pred: bool = False,
         axis: int = -1,
     ) -> None:
-        self.num_classes = num_classes
-        self.ignore_class = ignore_class
-        self.sparse_y_pred = bool(sparse_y_pred)
-        self.axis = axis
-        super().__init__(num_classes, None, name or "one_hot_mean_io_u", dtype)
+        super().__init__(
+            num_classes,
+            name or "one_hot_mean_io_u",
+            dtype,
+            ignore_class,
+            False,
+            sparse_y_pred,
+            axis,
+        )
