@@ -5,9 +5,9 @@
 // it reads and writes only the elements its contract names. Sizes and strides count floats unless
 // they say otherwise. Outputs never alias inputs unless a contract allows it.
 //
-// Two layouts. "rows": an image is (height, width, channels), channels innermost.
+// Three layouts. "rows": an image is (height, width, channels), channels innermost.
 // "lanes": `lanes` images side by side, (height, width, channels, lanes): every element is a
-// vector.
+// vector. "planes": an image is (channels, height, width).
 #pragma once
 
 #include <cstddef>
@@ -55,6 +55,38 @@ struct ConvGradient {
     int64_t out_h, out_w, out_c;
     float* dw;
     int64_t dw_row;
+    bool accumulate;  // += where true, = where false
+};
+
+/// What a convolution of planes reads: for output (h, w), of channel c by tap (i, j),
+///   x[c*plane + h*row + i*tap_row + w + j*tap]
+struct PlanesSource {
+    const float* x;
+    int64_t plane, row;
+    int64_t channels, kernel_h, kernel_w;
+    int64_t tap_row, tap;
+};
+
+/// y[o, h, w] = act(bias[o] + sum_{c, i, j} source(c, i, j, h, w) *
+///                  weights[(i*kernel_w + j)*w_tap + c*w_in + o*w_out]), y contiguous.
+struct ConvPlanes {
+    PlanesSource source;
+    const float* weights;
+    int64_t w_tap, w_in, w_out;
+    const float* bias;  // out_c, or null
+    float* y;
+    int64_t out_c, out_h, out_w;
+    bool relu;
+};
+
+/// dw[i, j, c, o] (+)= sum_{h, w} source(c, i, j, h, w) * dy[o*dy_plane + h*dy_row + w], dw
+/// contiguous.
+struct ConvPlanesGradient {
+    PlanesSource source;
+    const float* dy;
+    int64_t dy_plane, dy_row;
+    int64_t out_c, out_h, out_w;
+    float* dw;
     bool accumulate;  // += where true, = where false
 };
 

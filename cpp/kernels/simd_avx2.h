@@ -155,6 +155,23 @@ inline void reduce_add4(Vec a, Vec b, Vec c, Vec d, float* sums) {
     _mm_storeu_ps(sums, _mm_add_ps(_mm256_castps256_ps128(all), _mm256_extractf128_ps(all, 1)));
 }
 
+/// The even (odd) lanes of a, then those of b; and back: the lanes of a and b in turn, lower and
+/// upper half.
+inline Vec even_lanes(Vec a, Vec b) {
+    const __m256d pairs = _mm256_castps_pd(_mm256_shuffle_ps(a, b, 0x88));
+    return _mm256_castpd_ps(_mm256_permute4x64_pd(pairs, 0xd8));
+}
+inline Vec odd_lanes(Vec a, Vec b) {
+    const __m256d pairs = _mm256_castps_pd(_mm256_shuffle_ps(a, b, 0xdd));
+    return _mm256_castpd_ps(_mm256_permute4x64_pd(pairs, 0xd8));
+}
+inline Vec zip_low(Vec a, Vec b) {
+    return _mm256_permute2f128_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b), 0x20);
+}
+inline Vec zip_high(Vec a, Vec b) {
+    return _mm256_permute2f128_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b), 0x31);
+}
+
 /// Words of 64 bits, kLanes / 2 of them, for counter-based random numbers.
 using Words = __m256i;
 inline Words set1_words(uint64_t x) { return _mm256_set1_epi64x(static_cast<int64_t>(x)); }

@@ -141,6 +141,28 @@ inline void reduce_add4(Vec a, Vec b, Vec c, Vec d, float* sums) {
     _mm_storeu_ps(sums, _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1)));
 }
 
+/// The even (odd) lanes of a, then those of b; and back: the lanes of a and b in turn, lower and
+/// upper half.
+inline Vec even_lanes(Vec a, Vec b) {
+    const __m512i even =
+        _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    return _mm512_permutex2var_ps(a, even, b);
+}
+inline Vec odd_lanes(Vec a, Vec b) {
+    const __m512i odd =
+        _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+    return _mm512_permutex2var_ps(a, odd, b);
+}
+inline Vec zip_low(Vec a, Vec b) {
+    const __m512i low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    return _mm512_permutex2var_ps(a, low, b);
+}
+inline Vec zip_high(Vec a, Vec b) {
+    const __m512i high =
+        _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    return _mm512_permutex2var_ps(a, high, b);
+}
+
 /// Words of 64 bits, kLanes / 2 of them, for counter-based random numbers.
 using Words = __m512i;
 inline Words set1_words(uint64_t x) { return _mm512_set1_epi64(static_cast<int64_t>(x)); }

@@ -127,6 +127,13 @@ inline void reduce_add4(Vec a, Vec b, Vec c, Vec d, float* sums) {
     store(sums, _mm_add_ps(_mm_movelh_ps(ab, cd), _mm_movehl_ps(cd, ab)));
 }
 
+/// The even (odd) lanes of a, then those of b; and back: the lanes of a and b in turn, lower and
+/// upper half.
+inline Vec even_lanes(Vec a, Vec b) { return _mm_shuffle_ps(a, b, 0x88); }
+inline Vec odd_lanes(Vec a, Vec b) { return _mm_shuffle_ps(a, b, 0xdd); }
+inline Vec zip_low(Vec a, Vec b) { return _mm_unpacklo_ps(a, b); }
+inline Vec zip_high(Vec a, Vec b) { return _mm_unpackhi_ps(a, b); }
+
 /// Words of 64 bits, kLanes / 2 of them, for counter-based random numbers.
 using Words = __m128i;
 inline Words set1_words(uint64_t x) { return _mm_set1_epi64x(static_cast<int64_t>(x)); }

@@ -14,19 +14,21 @@ std::unique_ptr<ConvAlgorithm> choose_conv(const ConvProblem& problem, const std
     struct Entry {
         const char* name;
         std::unique_ptr<ConvAlgorithm> (*make)(const ConvProblem&);
+        bool (*wins)(const ConvProblem&);
     };
-    const Entry list[] = {{"winograd", make_conv_winograd},
-                          {"depthwise", make_conv_depthwise},
-                          {"lanes", make_conv_lanes},
-                          {"direct", make_conv_direct},
-                          {"im2col", make_conv_im2col}};
+    const auto always = [](const ConvProblem& /*problem*/) { return true; };
+    const Entry list[] = {{"winograd", make_conv_winograd, winograd_wins},
+                          {"depthwise", make_conv_depthwise, always},
+                          {"planes", make_conv_planes, planes_win},
+                          {"lanes", make_conv_lanes, lanes_win},
+                          {"direct", make_conv_direct, always},
+                          {"im2col", make_conv_im2col, always}};
     // Winograd, where it is forced, does not support every problem: the others are as ever.
     const bool any = forced == "auto" || forced == "winograd";
     for (const Entry& entry : list) {
-        const bool welcome = entry.make == make_conv_winograd
-                                 ? forced == "auto" && winograd_wins(problem)
-                                 : any || entry.make == make_conv_im2col;
-        if (!welcome && forced != entry.name) continue;
+        const bool welcome = any && entry.wins(problem);
+        const bool last = entry.make == make_conv_im2col;
+        if (!welcome && !last && forced != entry.name) continue;
         if (auto algorithm = entry.make(problem)) return algorithm;
     }
     throw ValueError("[conv2d] no algorithm supports this convolution");
@@ -50,6 +52,8 @@ class Convolution final : public Op {
     Takes takes(int input) const override {
         return input == 0 ? Takes::kActivation : Takes::kParameter;
     }
+
+    bool takes_planes() const override { return true; }
 
     Tensor infer(const std::vector<Tensor>& inputs) override {
         const char* name = name_.c_str();
@@ -96,6 +100,7 @@ class Convolution final : public Op {
     Signature plan(const PlanContext& context) override {
         ConvProblem& p = problem_;
         p.kernels = context.kernels;
+        p.in_planes = context.layouts[0] == Layout::kPlanes;
         p.wants_dx = context.training && context.wants_gradient[0];
         p.wants_dw = context.training && context.wants_gradient[1];
         p.wants_db = context.training && p.bias && context.wants_gradient[2];

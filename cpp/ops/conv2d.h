@@ -19,6 +19,7 @@ struct ConvProblem {
     bool gate_given = false;  // whoever reads y has masked dy by the ReLU
     bool gate_taken = false;  // dx is masked by the ReLU before x
     bool wants_dx = false, wants_dw = false, wants_db = false;
+    bool in_planes = false;     // x comes in planes
     bool all_by_image = false;  // every stage has to be, for an op that runs them itself
     const Kernels* kernels = nullptr;
 
@@ -85,11 +86,14 @@ std::unique_ptr<ConvAlgorithm> choose_conv(const ConvProblem& problem, const std
 // Each gives null where it does not support the problem.
 std::unique_ptr<ConvAlgorithm> make_conv_winograd(const ConvProblem& problem);
 std::unique_ptr<ConvAlgorithm> make_conv_depthwise(const ConvProblem& problem);
+std::unique_ptr<ConvAlgorithm> make_conv_planes(const ConvProblem& problem);
 std::unique_ptr<ConvAlgorithm> make_conv_lanes(const ConvProblem& problem);
 std::unique_ptr<ConvAlgorithm> make_conv_direct(const ConvProblem& problem);
 std::unique_ptr<ConvAlgorithm> make_conv_im2col(const ConvProblem& problem);
 
-/// Whether Winograd supports the problem and beats the direct algorithm.
+// Whether the algorithm beats those behind it in the list, where it supports the problem.
 bool winograd_wins(const ConvProblem& problem);
+bool planes_win(const ConvProblem& problem);
+bool lanes_win(const ConvProblem& problem);
 
 }  // namespace pronghorn

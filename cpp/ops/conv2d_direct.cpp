@@ -434,9 +434,12 @@ bool groups_fit(const ConvProblem& p) {
 
 }  // namespace
 
+bool lanes_win(const ConvProblem& problem) {
+    return groups_fit(problem) && lanes_use(problem) > rows_use(problem);
+}
+
 std::unique_ptr<ConvAlgorithm> make_conv_lanes(const ConvProblem& problem) {
-    if (problem.pads_much() || !groups_fit(problem)) return nullptr;
-    if (lanes_use(problem) <= rows_use(problem)) return nullptr;
+    if (problem.pads_much()) return nullptr;
     return std::make_unique<ConvDirect>(problem, Layout::kLanes);
 }
 

@@ -15,6 +15,7 @@ class Elementwise : public Op {
         return inputs[0];
     }
     Takes takes(int /*input*/) const override { return Takes::kEither; }
+    bool takes_planes() const override { return true; }
 
     Signature plan(const PlanContext& context) override {
         kernels_ = context.kernels;

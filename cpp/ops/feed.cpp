@@ -55,9 +55,49 @@ class Emit final : public Op {
     int64_t row_size_;
 };
 
-class Convert final : public Op {
+/// Between rows and planes: each image's (pixels, channels) matrix is transposed.
+class ConvertPlanes final : public Op {
    public:
-    Convert(Layout to, int64_t image_size, const Kernels& kernels)
+    ConvertPlanes(Layout to, const Shape& image, const Kernels& kernels)
+        : to_(to), channels_(image[-1]), pixels_(image.elements() / image[-1]), kernels_(kernels) {}
+
+    Tensor infer(const std::vector<Tensor>& inputs) override { return inputs[0]; }
+    bool takes_planes() const override { return true; }
+    Signature plan(const PlanContext& context) override {
+        Signature signature = forward_only();
+        signature.in_layout = to_ == Layout::kPlanes ? Layout::kRows : Layout::kPlanes;
+        signature.out_layout = to_;
+        if (channels_ == 1 || pixels_ == 1) {
+            signature.view = true;
+            signature.stages.clear();
+        } else if (context.wants_gradient[0]) {
+            signature.stages.push_back({Phase::kBackward, true, 1, 0, 0});
+        }
+        return signature;
+    }
+
+    void run(int stage, const Args& args, int64_t /*task*/) const noexcept override {
+        const bool forward = stage == 0;
+        const float* from = forward ? args.in[0] : args.d_out;
+        float* into = forward ? args.out : args.d_in[0];
+        const bool into_planes = forward == (to_ == Layout::kPlanes);
+        const int64_t rows = into_planes ? pixels_ : channels_;
+        const int64_t columns = into_planes ? channels_ : pixels_;
+        for (int64_t i = 0; i < args.images; ++i) {
+            const int64_t at = i * rows * columns;
+            kernels_.transpose_plane(rows, columns, from + at, columns, into + at, rows);
+        }
+    }
+
+   private:
+    Layout to_;
+    int64_t channels_, pixels_;
+    const Kernels& kernels_;
+};
+
+class ConvertLanes final : public Op {
+   public:
+    ConvertLanes(Layout to, int64_t image_size, const Kernels& kernels)
         : to_(to), image_size_(image_size), kernels_(kernels) {}
 
     Tensor infer(const std::vector<Tensor>& inputs) override { return inputs[0]; }
@@ -156,8 +196,12 @@ std::unique_ptr<Op> make_gather(DType dtype, int64_t row_size) {
     return std::make_unique<Gather>(dtype, row_size);
 }
 std::unique_ptr<Op> make_emit(int64_t row_size) { return std::make_unique<Emit>(row_size); }
-std::unique_ptr<Op> make_convert(Layout to, int64_t image_size, const Kernels& kernels) {
-    return std::make_unique<Convert>(to, image_size, kernels);
+std::unique_ptr<Op> make_convert(Layout from, Layout to, const Shape& image,
+                                 const Kernels& kernels) {
+    if (from == Layout::kPlanes || to == Layout::kPlanes) {
+        return std::make_unique<ConvertPlanes>(to, image, kernels);
+    }
+    return std::make_unique<ConvertLanes>(to, image.elements(), kernels);
 }
 std::unique_ptr<Op> make_add_gradients(int64_t image_size, const Kernels& kernels) {
     return std::make_unique<AddGradients>(image_size, kernels);

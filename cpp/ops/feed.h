@@ -15,8 +15,9 @@ std::unique_ptr<Op> make_gather(DType dtype, int64_t row_size);
 /// The caller's array out[i] = in[0][i].
 std::unique_ptr<Op> make_emit(int64_t row_size);
 
-/// in[0] in the other layout; its backward pass is the way back.
-std::unique_ptr<Op> make_convert(Layout to, int64_t image_size, const Kernels& kernels);
+/// in[0] in another layout, one of the two being rows; its backward pass is the way back.
+std::unique_ptr<Op> make_convert(Layout from, Layout to, const Shape& image,
+                                 const Kernels& kernels);
 
 /// out = in[0] + in[1].
 std::unique_ptr<Op> make_add_gradients(int64_t image_size, const Kernels& kernels);

@@ -21,8 +21,8 @@
 namespace pronghorn {
 
 /// kRows: images one after the other, channels innermost. kLanes: groups of Kernels::lanes images,
-/// the image innermost. See kernels.h.
-enum class Layout : uint8_t { kRows, kLanes };
+/// the image innermost. kPlanes: images one after the other, channels outermost. See kernels.h.
+enum class Layout : uint8_t { kRows, kLanes, kPlanes };
 
 struct Tensor {
     Shape shape;  // with the batch in front
@@ -129,6 +129,9 @@ class Op {
     /// The output's shape. Throws ValueError "[name] expected ..., got ...".
     virtual Tensor infer(const std::vector<Tensor>& inputs) = 0;
     virtual Takes takes(int /*input*/) const { return Takes::kActivation; }
+
+    /// Whether it reads kPlanes; the others are never told of them and get rows.
+    virtual bool takes_planes() const { return false; }
 
     /// Chooses the algorithm and cuts the work. May be called again with other layouts.
     virtual Signature plan(const PlanContext& context) = 0;

@@ -35,6 +35,11 @@ class Pool2d final : public Op {
         return {Shape{x[0], h.out, w.out, x[3]}};
     }
 
+    bool takes_planes() const override {
+        return pool_.pool_h == 2 && pool_.pool_w == 2 && pool_.stride_h == 2 &&
+               pool_.stride_w == 2 && 2 * pool_.out_h <= pool_.in_h &&
+               2 * pool_.out_w <= pool_.in_w;
+    }
     bool take_gate() override { return gated_ = true; }
 
     Signature plan(const PlanContext& context) override {
@@ -43,6 +48,7 @@ class Pool2d final : public Op {
         Signature signature;
         signature.in_layout = signature.out_layout = context.layouts[0];
         lanes_ = context.layouts[0] == Layout::kLanes ? kernels_->lanes : 1;
+        choose_kernels(context.layouts[0] == Layout::kPlanes);
         signature.stages.push_back({Phase::kForward, true, 1, 0, 0});
         // The winners' cells, two bytes each, for the way back.
         if (kind_ == Kind::kMax && context.training) signature.saved = (out_size() + 1) / 2;
@@ -62,19 +68,26 @@ class Pool2d final : public Op {
                     ? nullptr
                     : reinterpret_cast<uint16_t*>(args.saved + i * ((out_size() + 1) / 2));
             if (kind_ == Kind::kMax && stage == 0) {
-                kernels_->max_pool(pool, args.in[0] + in, args.out + out, winners);
+                max_pool_(pool, args.in[0] + in, args.out + out, winners);
             } else if (kind_ == Kind::kMax) {
-                kernels_->max_pool_backward(pool, args.d_out + out, winners, args.d_in[0] + in);
+                max_pool_backward_(pool, args.d_out + out, winners, args.d_in[0] + in);
             } else if (stage == 0) {
-                kernels_->average_pool(pool, args.in[0] + in, args.out + out);
+                average_pool_(pool, args.in[0] + in, args.out + out);
             } else {
-                kernels_->average_pool_backward(
-                    pool, args.d_out + out, gated_ ? args.in[0] + in : nullptr, args.d_in[0] + in);
+                average_pool_backward_(pool, args.d_out + out, gated_ ? args.in[0] + in : nullptr,
+                                       args.d_in[0] + in);
             }
         }
     }
 
    private:
+    void choose_kernels(bool planes) {
+        const Kernels& k = *kernels_;
+        max_pool_ = planes ? k.max_pool_planes : k.max_pool;
+        max_pool_backward_ = planes ? k.max_pool_planes_backward : k.max_pool_backward;
+        average_pool_ = planes ? k.average_pool_planes : k.average_pool;
+        average_pool_backward_ = planes ? k.average_pool_planes_backward : k.average_pool_backward;
+    }
     int64_t out_size() const { return pool_.out_h * pool_.out_w * pool_.channels; }
 
     std::string name_;
@@ -85,6 +98,10 @@ class Pool2d final : public Op {
     bool gated_ = false;
     int64_t lanes_ = 1;
     const Kernels* kernels_ = nullptr;
+    decltype(Kernels::max_pool) max_pool_ = nullptr;  // of the layout
+    decltype(Kernels::max_pool_backward) max_pool_backward_ = nullptr;
+    decltype(Kernels::average_pool) average_pool_ = nullptr;
+    decltype(Kernels::average_pool_backward) average_pool_backward_ = nullptr;
 };
 
 }  // namespace

@@ -100,13 +100,18 @@ int Planner::in_layout(int tensor, Layout layout) {
     if (value(tensor).layout == layout) return tensor;
     const auto known = converted_.find({tensor, layout});
     if (known != converted_.end()) return known->second;
+    if (value(tensor).layout != Layout::kRows && layout != Layout::kRows) {
+        return in_layout(in_layout(tensor, Layout::kRows), layout);
+    }
     const Tensor original = spec(tensor);
     const int converted = graph_.add_tensor(original);
     values_.resize(graph_.tensors.size());
     value(converted).wants_gradient = value(tensor).wants_gradient;
     converted_[{tensor, layout}] = converted;
-    place_node(layout == Layout::kLanes ? "to_lanes" : "from_lanes",
-               own(make_convert(layout, original.shape.elements(1), graph_.kernels())), {tensor},
+    const Layout from = value(tensor).layout;
+    const bool lanes = from == Layout::kLanes || layout == Layout::kLanes;
+    place_node(std::string(from == Layout::kRows ? "to_" : "from_") + (lanes ? "lanes" : "planes"),
+               own(make_convert(from, layout, original.image_shape(), graph_.kernels())), {tensor},
                converted);
     return converted;
 }
@@ -120,7 +125,9 @@ void Planner::place_node(std::string name, Op* op, std::vector<int> inputs, int 
     Placed placed;
     for (size_t i = 0; i < inputs.size(); ++i) {
         context.inputs.push_back(spec(inputs[i]));
-        context.layouts.push_back(value(inputs[i]).layout);
+        const Layout layout = value(inputs[i]).layout;
+        const bool hidden = layout == Layout::kPlanes && !op->takes_planes();
+        context.layouts.push_back(hidden ? Layout::kRows : layout);
         placed.wants[i] = context.wants_gradient[i] = value(inputs[i]).wants_gradient;
     }
     for (size_t i = inputs.size(); i < kMaxInputs; ++i) context.wants_gradient[i] = false;

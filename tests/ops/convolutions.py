@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from pronghorn.testing import arrays, check_op
 
-ALGORITHMS = ["auto", "lanes", "direct", "im2col"]
+ALGORITHMS = ["auto", "lanes", "planes", "direct", "im2col"]
 BATCHES = st.sampled_from([1, 2, 5, 8, 16, 19])
 IMAGES = 33
 

@@ -146,6 +146,16 @@ def test_chains(name):
     check_chain(name, CHAINS[name])
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["conv relu pool", "conv pool relu", "relu before averages", "lanes to rows",
+     "pool first", "LeNet with averages", "LeNet with maxima", "all convolutions"],
+)  # fmt: skip
+def test_chains_of_planes(name):
+    """Elementwise ops and pools of 2 x 2 stay in planes, the others get rows."""
+    check_chain(name, CHAINS[name], "planes", rows=17, batches=(1, 17))
+
+
 def check_chain(name, chain, algorithm="auto", rows=33, **options):
     shape, ops, weights = chain
     terms = sum(int(np.prod(w[:-1])) + 8 for w in weights)

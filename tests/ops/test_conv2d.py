@@ -13,7 +13,7 @@ from pronghorn.testing import arrays, check_op
 from pronghorn.testing.running import add_inputs, add_parameters
 
 IMAGES = 33
-ALGORITHMS = ["auto", "lanes", "direct", "im2col", "winograd"]
+ALGORITHMS = ["auto", "lanes", "planes", "direct", "im2col", "winograd"]
 # Winograd's outputs take up errors of their neighbours in a tile.
 ERRORS = {"auto": 2e-6, "winograd": 2e-6}
 
@@ -190,7 +190,7 @@ def test_drawn(problem, bias, batch, algorithm, seed):
     )
 
 
-@pytest.mark.parametrize("algorithm", ["auto", "lanes", "direct", "im2col"])
+@pytest.mark.parametrize("algorithm", ALGORITHMS[:-1])
 @given(problem=problems(), batch=st.sampled_from([1, 4, 17]), seed=st.integers(0, 99))
 def test_whole_numbers_are_exact(problem, batch, algorithm, seed):
     x, kernel, attributes = problem

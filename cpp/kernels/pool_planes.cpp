@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pooling of planes by windows of 2 x 2 cells side by side: the even and the odd columns of two
+// rows are four vectors, the cells of as many windows. An odd column or row at the end belongs to
+// no window.
+#include "kernels/kernels.h"
+#include "kernels/simd.h"
+
+namespace pronghorn::PRONGHORN_ISA {
+namespace {
+
+/// The even and the odd ones of 2 * count columns.
+struct Columns {
+    Vec even, odd;
+};
+Columns load_columns(const float* x, int count) {
+    const int first = 2 * count < kLanes ? 2 * count : kLanes;
+    const Vec low = load_upto(x, first), high = load_upto(x + first, 2 * count - first);
+    return {even_lanes(low, high), odd_lanes(low, high)};
+}
+void store_columns(float* x, Columns columns, int count) {
+    const int first = 2 * count < kLanes ? 2 * count : kLanes;
+    store_upto(x, zip_low(columns.even, columns.odd), first);
+    store_upto(x + first, zip_high(columns.even, columns.odd), 2 * count - first);
+}
+
+/// body(in, out, count) for neighbouring windows of every plane: where their upper row and their
+/// results begin. Then dx, where it is not null, is zero in what belongs to no window.
+template <typename Body>
+void for_windows(const Pool& pool, float* dx, Body body) {
+    const int64_t plane = pool.in_h * pool.in_w;
+    for (int64_t c = 0; c < pool.channels; ++c) {
+        for (int64_t h = 0; h < pool.out_h; ++h) {
+            const int64_t in = c * plane + 2 * h * pool.in_w;
+            const int64_t out = (c * pool.out_h + h) * pool.out_w;
+            for_vectors(pool.out_w,
+                        [&](int64_t i, int count) { body(in + 2 * i, out + i, count); });
+        }
+        if (dx == nullptr) continue;
+        float* into = dx + c * plane;
+        for (int64_t h = 0; h < pool.in_h && 2 * pool.out_w < pool.in_w; ++h) {
+            into[h * pool.in_w + pool.in_w - 1] = 0;
+        }
+        for (int64_t i = 2 * pool.out_h * pool.in_w; i < plane; ++i) into[i] = 0;
+    }
+}
+
+/// v, the cell of that number, where it beats the best so far.
+void challenge(Vec v, float cell, Vec* best, Vec* winner) {
+    const Mask wins = beats(v, *best);
+    *best = select(wins, v, *best);
+    *winner = select(wins, set1(cell), *winner);
+}
+
+}  // namespace
+
+void max_pool_planes(const Pool& pool, const float* x, float* y, uint16_t* argmax) noexcept {
+    for_windows(pool, nullptr, [=](int64_t in, int64_t out, int count) {
+        const Columns top = load_columns(x + in, count);
+        const Columns bottom = load_columns(x + in + pool.in_w, count);
+        Vec best = top.even, winner = zero();
+        challenge(top.odd, 1, &best, &winner);
+        challenge(bottom.even, 2, &best, &winner);
+        challenge(bottom.odd, 3, &best, &winner);
+        store_upto(y + out, best, count);
+        if (argmax == nullptr) return;
+        if (pool.gated) winner = select(less(zero(), best), winner, set1(kNoWinner));
+        store_uint16(argmax + out, winner, count);
+    });
+}
+
+void max_pool_planes_backward(const Pool& pool, const float* dy, const uint16_t* argmax,
+                              float* dx) noexcept {
+    for_windows(pool, dx, [=](int64_t in, int64_t out, int count) {
+        const Vec d = load_upto(dy + out, count), winner = load_uint16(argmax + out, count);
+        const auto of_cell = [=](float cell) {
+            return select(equal(winner, set1(cell)), d, zero());
+        };
+        store_columns(dx + in, {of_cell(0), of_cell(1)}, count);
+        store_columns(dx + in + pool.in_w, {of_cell(2), of_cell(3)}, count);
+    });
+}
+
+void average_pool_planes(const Pool& pool, const float* x, float* y) noexcept {
+    for_windows(pool, nullptr, [=](int64_t in, int64_t out, int count) {
+        const Columns top = load_columns(x + in, count);
+        const Columns bottom = load_columns(x + in + pool.in_w, count);
+        const Vec sum = (top.even + top.odd) + (bottom.even + bottom.odd);
+        store_upto(y + out, sum * set1(0.25f), count);
+    });
+}
+
+void average_pool_planes_backward(const Pool& pool, const float* dy, const float* gate,
+                                  float* dx) noexcept {
+    for_windows(pool, dx, [=](int64_t in, int64_t out, int count) {
+        const Vec d = load_upto(dy + out, count) * set1(0.25f);
+        const auto spread = [=](int64_t at) {
+            if (gate == nullptr) return store_columns(dx + at, {d, d}, count);
+            const Columns open = load_columns(gate + at, count);
+            store_columns(dx + at,
+                          {select(less(zero(), open.even), d, zero()),
+                           select(less(zero(), open.odd), d, zero())},
+                          count);
+        };
+        spread(in);
+        spread(in + pool.in_w);
+    });
+}
+
+}  // namespace pronghorn::PRONGHORN_ISA
