@@ -63,6 +63,7 @@ void pad_image(const PadImage& pad) noexcept {
     const int64_t left = pad.left * pad.channels, right = pad.right * pad.channels;
     const int64_t outer = left + inner + right;
     float* y = pad.y;
+    if (pad.height == 0) return fill_zero(y, (pad.top + pad.bottom) * outer);
     fill_zero(y, pad.top * outer + left);
     y += pad.top * outer + left;
     for (int64_t h = 0; h < pad.height; ++h, y += outer) {

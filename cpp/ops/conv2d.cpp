@@ -4,35 +4,10 @@
 // in_c, multiplier), bias (out_c,) -> y (batch, ..., out_c), a ReLU fused where one follows.
 //   y[n, h, w, o] = b[o] + sum_{i, j, c} x[n, h*stride + i*dilation - pad, ..., c] k[i, j, c, o]
 // A depthwise convolution has a group for each input channel; its kernel lies in memory like that
-// of any other. The algorithms are in files of their own; the first of the list that supports the
-// problem wins.
+// of any other. The algorithms are in files of their own.
 #include "ops/conv2d.h"
 
 namespace pronghorn {
-
-std::unique_ptr<ConvAlgorithm> choose_conv(const ConvProblem& problem, const std::string& forced) {
-    struct Entry {
-        const char* name;
-        std::unique_ptr<ConvAlgorithm> (*make)(const ConvProblem&);
-        bool (*wins)(const ConvProblem&);
-    };
-    const auto always = [](const ConvProblem& /*problem*/) { return true; };
-    const Entry list[] = {{"winograd", make_conv_winograd, winograd_wins},
-                          {"depthwise", make_conv_depthwise, always},
-                          {"planes", make_conv_planes, planes_win},
-                          {"lanes", make_conv_lanes, lanes_win},
-                          {"direct", make_conv_direct, always},
-                          {"im2col", make_conv_im2col, always}};
-    // Winograd, where it is forced, does not support every problem: the others are as ever.
-    const bool any = forced == "auto" || forced == "winograd";
-    for (const Entry& entry : list) {
-        const bool welcome = any && entry.wins(problem);
-        const bool last = entry.make == make_conv_im2col;
-        if (!welcome && !last && forced != entry.name) continue;
-        if (auto algorithm = entry.make(problem)) return algorithm;
-    }
-    throw ValueError("[conv2d] no algorithm supports this convolution");
-}
 
 namespace {
 

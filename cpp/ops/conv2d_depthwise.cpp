@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "ops/conv2d.h"
+#include "ops/pieces.h"
 
 namespace pronghorn {
 
@@ -93,12 +94,15 @@ struct Plane {
         for (Segment& one : columns) column_taps.push_back(one.scaled(channels, channels));
     }
 
-    /// body(row segment's taps, column segment and its taps, offsets of row and source row).
+    /// body(row segment's taps, column segment and its taps, offsets of row and source row), for
+    /// those rows.
     template <typename Body>
-    void for_rows(Body body) const {
+    void for_rows(Range wanted, Body body) const {
         for (size_t r = 0; r < rows.size(); ++r) {
             for (int64_t i = 0; i < rows[r].count; ++i) {
-                const int64_t at = (rows[r].first + i * rows[r].step) * row;
+                const int64_t number = rows[r].first + i * rows[r].step;
+                if (number < wanted.begin || number >= wanted.begin + wanted.count) continue;
+                const int64_t at = number * row;
                 const int64_t from = (rows[r].source + i * rows[r].source_step) * source_row;
                 for (size_t c = 0; c < columns.size(); ++c) {
                     body(row_taps[r], columns[c], column_taps[c], at, from);
@@ -123,7 +127,12 @@ class ConvDepthwise final : public ConvAlgorithm {
 
     Signature plan() override {
         Signature signature;
-        signature.stages.push_back({Phase::kForward, true, 1, copy_size(), p_.flops()});
+        pieces_ = multiplier_ == 1 && !p_.all_by_image && cuts_traffic(p_.batch, p_.out_size())
+                      ? std::min(kPieces, p_.height.out)
+                      : 1;
+        const bool cut = pieces_ > 1;
+        signature.stages.push_back(
+            {Phase::kForward, !cut, cut ? p_.batch * pieces_ : 1, copy_size(), p_.flops()});
         if (p_.trains()) {
             const int64_t gated = p_.masks_dy() ? p_.out_size() : 0;
             signature.stages.push_back(
@@ -135,10 +144,13 @@ class ConvDepthwise final : public ConvAlgorithm {
         return signature;
     }
 
-    void run(int stage, const Args& args, int64_t /*task*/) const noexcept override {
+    void run(int stage, const Args& args, int64_t task) const noexcept override {
+        if (stage == 0 && pieces_ > 1) {
+            return forward(args, task / pieces_, part_of(p_.height.out, task % pieces_, pieces_));
+        }
         for (int64_t i = 0; i < args.images; ++i) {
             if (stage == 0) {
-                forward(args, i);
+                forward(args, i, {0, p_.height.out});
             } else {
                 backward(args, i);
             }
@@ -159,7 +171,7 @@ class ConvDepthwise final : public ConvAlgorithm {
         return scratch - wide_size();
     }
 
-    void forward(const Args& args, int64_t image) const noexcept {
+    void forward(const Args& args, int64_t image, Range rows_of_y) const noexcept {
         const float* x = wide_x(args, image, args.scratch);
         float* y = args.out + image * p_.out_size();
         DepthwiseRow row{};
@@ -168,8 +180,8 @@ class ConvDepthwise final : public ConvAlgorithm {
         row.bias = p_.bias ? args.in[2] : nullptr;
         row.y_pixel = row.channels = channels_;
         row.relu = p_.relu;
-        forward_.for_rows([&](const DepthwiseTaps& rows, const Segment& segment,
-                              const DepthwiseTaps& columns, int64_t at, int64_t from) {
+        forward_.for_rows(rows_of_y, [&](const DepthwiseTaps& rows, const Segment& segment,
+                                         const DepthwiseTaps& columns, int64_t at, int64_t from) {
             row.rows = rows;
             row.columns = columns;
             row.x = x + from + segment.source * channels_;
@@ -211,17 +223,18 @@ class ConvDepthwise final : public ConvAlgorithm {
         row.dw = args.d_in[1];
         row.x_pixel = p_.width.stride * channels_;
         row.dy_pixel = row.channels = channels_;
-        backward_.for_rows([&](const DepthwiseTaps& rows, const Segment& segment,
+        backward_.for_rows({0, p_.height.in},
+                           [&](const DepthwiseTaps& rows, const Segment& segment,
                                const DepthwiseTaps& columns, int64_t at, int64_t from) {
-            const int64_t offset = at + segment.first * channels_;
-            row.rows = rows;
-            row.columns = columns;
-            row.x = x == nullptr ? nullptr : x + offset;
-            row.dx = wide_dx == nullptr ? nullptr : wide_dx + offset;
-            row.dy = dy + from + segment.source * channels_;
-            row.pixels = segment.count;
-            p_.kernels->depthwise_row_backward(row);
-        });
+                               const int64_t offset = at + segment.first * channels_;
+                               row.rows = rows;
+                               row.columns = columns;
+                               row.x = x == nullptr ? nullptr : x + offset;
+                               row.dx = wide_dx == nullptr ? nullptr : wide_dx + offset;
+                               row.dy = dy + from + segment.source * channels_;
+                               row.pixels = segment.count;
+                               p_.kernels->depthwise_row_backward(row);
+                           });
         if (wide_dx == dx) return;
         for (int64_t i = 0; i < p_.in_size(); ++i) {
             float sum = 0;
@@ -234,6 +247,7 @@ class ConvDepthwise final : public ConvAlgorithm {
     int64_t channels_;  // of the output
     int64_t multiplier_;
     Plane forward_, backward_;
+    int64_t pieces_ = 1;  // of y, rows
 };
 
 }  // namespace

@@ -16,7 +16,7 @@ namespace {
 class Noise : public Elementwise {
    public:
     explicit Noise(Attributes& attributes)
-        : seed_(static_cast<uint64_t>(attributes.integer("seed", 0))) {}
+        : Elementwise(true), seed_(static_cast<uint64_t>(attributes.integer("seed", 0))) {}
 
     Takes takes(int /*input*/) const override { return Takes::kActivation; }
 

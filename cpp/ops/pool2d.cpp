@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // max_pool2d, average_pool2d: x (batch, in_h, in_w, c) -> (batch, out_h, out_w, c). Cells of
 // padding never count, as in Keras. Any layout: lanes are more channels.
+#include <algorithm>
+
 #include "ops/op.h"
+#include "ops/pieces.h"
 #include "ops/window.h"
 
 namespace pronghorn {
@@ -49,7 +52,13 @@ class Pool2d final : public Op {
         signature.in_layout = signature.out_layout = context.layouts[0];
         lanes_ = context.layouts[0] == Layout::kLanes ? kernels_->lanes : 1;
         choose_kernels(context.layouts[0] == Layout::kPlanes);
-        signature.stages.push_back({Phase::kForward, true, 1, 0, 0});
+        // Rows of images in other layouts do not follow each other.
+        pieces_ = context.layouts[0] == Layout::kRows && cuts_traffic(context.batch(), in_size())
+                      ? std::min(kPieces, pool_.out_h)
+                      : 1;
+        const bool cut = pieces_ > 1;
+        signature.stages.push_back(
+            {Phase::kForward, !cut, cut ? context.batch() * pieces_ : 1, 0, 0});
         // The winners' cells, two bytes each, for the way back.
         if (kind_ == Kind::kMax && context.training) signature.saved = (out_size() + 1) / 2;
         if (context.training) signature.stages.push_back({Phase::kBackward, true, 1, 0, 0});
@@ -57,22 +66,20 @@ class Pool2d final : public Op {
         return signature;
     }
 
-    void run(int stage, const Args& args, int64_t /*task*/) const noexcept override {
+    void run(int stage, const Args& args, int64_t task) const noexcept override {
+        if (stage == 0 && pieces_ > 1) {
+            return forward(args, task / pieces_, part_of(pool_.out_h, task % pieces_, pieces_));
+        }
         Pool pool = pool_;
         pool.channels *= lanes_;
-        const int64_t in_size = pool_.in_h * pool_.in_w * pool_.channels;
         for (int64_t i = 0; i < args.images; i += lanes_) {
-            const int64_t in = i * in_size, out = i * out_size();
-            auto* winners =
-                args.saved == nullptr
-                    ? nullptr
-                    : reinterpret_cast<uint16_t*>(args.saved + i * ((out_size() + 1) / 2));
-            if (kind_ == Kind::kMax && stage == 0) {
-                max_pool_(pool, args.in[0] + in, args.out + out, winners);
-            } else if (kind_ == Kind::kMax) {
-                max_pool_backward_(pool, args.d_out + out, winners, args.d_in[0] + in);
-            } else if (stage == 0) {
-                average_pool_(pool, args.in[0] + in, args.out + out);
+            if (stage == 0) {
+                forward(args, i, {0, pool_.out_h});
+                continue;
+            }
+            const int64_t in = i * in_size(), out = i * out_size();
+            if (kind_ == Kind::kMax) {
+                max_pool_backward_(pool, args.d_out + out, winners(args, i), args.d_in[0] + in);
             } else {
                 average_pool_backward_(pool, args.d_out + out, gated_ ? args.in[0] + in : nullptr,
                                        args.d_in[0] + in);
@@ -88,6 +95,31 @@ class Pool2d final : public Op {
         average_pool_ = planes ? k.average_pool_planes : k.average_pool;
         average_pool_backward_ = planes ? k.average_pool_planes_backward : k.average_pool_backward;
     }
+    /// Those rows of an image, or of a group, all of them.
+    void forward(const Args& args, int64_t image, Range rows) const noexcept {
+        Pool pool = pool_;
+        pool.channels *= lanes_;
+        const int64_t first = rows.begin * pool_.stride_h - pool_.pad_top;
+        const int64_t skipped = std::max<int64_t>(0, first);  // rows of x
+        pool.in_h -= skipped;
+        pool.pad_top = std::max<int64_t>(0, -first);
+        pool.out_h = rows.count;
+        const int64_t out = rows.begin * pool_.out_w * pool_.channels;
+        const float* x = args.in[0] + image * in_size() + skipped * pool_.in_w * pool_.channels;
+        float* y = args.out + image * out_size() + out;
+        if (kind_ == Kind::kAverage) return average_pool_(pool, x, y);
+        uint16_t* argmax = winners(args, image);
+        max_pool_(pool, x, y, argmax == nullptr ? nullptr : argmax + out);
+    }
+
+    /// Two bytes each.
+    uint16_t* winners(const Args& args, int64_t image) const noexcept {
+        return args.saved == nullptr
+                   ? nullptr
+                   : reinterpret_cast<uint16_t*>(args.saved + image * ((out_size() + 1) / 2));
+    }
+
+    int64_t in_size() const { return pool_.in_h * pool_.in_w * pool_.channels; }
     int64_t out_size() const { return pool_.out_h * pool_.out_w * pool_.channels; }
 
     std::string name_;
@@ -97,6 +129,7 @@ class Pool2d final : public Op {
     Pool pool_{};
     bool gated_ = false;
     int64_t lanes_ = 1;
+    int64_t pieces_ = 1;  // of an image's y, rows
     const Kernels* kernels_ = nullptr;
     decltype(Kernels::max_pool) max_pool_ = nullptr;  // of the layout
     decltype(Kernels::max_pool_backward) max_pool_backward_ = nullptr;

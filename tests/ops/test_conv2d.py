@@ -65,6 +65,73 @@ def test_cases(case, algorithm):
     )
 
 
+# Few images, each of some million multiplications: cut into pieces.
+LARGE_CASES = {
+    "rows": ((21, 20, 24), (3, 3, 33), {"padding": "same"}),
+    "columns": ((5, 7, 161), (3, 3, 170), {"padding": "same"}),
+    "1x1": ((31, 30, 50), (1, 1, 60), {}),
+    "1x1 strided": ((57, 59, 40), (1, 1, 70), {"strides": [2, 2]}),
+    "columns skip cells": ((9, 8, 300), (1, 1, 290), {"strides": [2, 3]}),
+    "strided same": ((41, 42, 32), (3, 3, 35), {"strides": [2, 2], "padding": "same"}),
+    "stride beyond kernel": ((60, 61, 24), (2, 3, 40), {"strides": [3, 4]}),
+    "first layer": ((61, 60, 3), (7, 7, 20), {"strides": [2, 2], "padding": "same"}),
+    "dilated": ((24, 23, 20), (3, 2, 40), {"dilation": [2, 3], "padding": "same"}),
+    "padding beyond kernel": ((19, 18, 30), (2, 2, 60), {"padding": [9, 2, 4, 1]}),
+    "few rows": ((3, 200, 30), (3, 3, 40), {}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", LARGE_CASES)
+def test_pieces_of_large_images(case):
+    """Whole numbers, so that every sum is exact however it is cut."""
+    x, kernel, attributes = LARGE_CASES[case]
+    check_op(
+        "conv2d",
+        [arrays.integers(1, 4, *x)],
+        attributes,
+        parameters=[
+            arrays.integers(2, *kernel[:2], x[2], kernel[2]),
+            arrays.integers(3, kernel[2]),
+        ],
+        batches=[1, 3, 4],
+        coordinates=20,
+        algorithm="direct",
+        exact=True,
+    )
+
+
+@pytest.mark.parametrize("isa", _core.supported_isas())
+@pytest.mark.parametrize("attributes", [{"padding": "same"}, {"strides": [2, 2]}])
+def test_pieces_of_images_with_relu(isa, attributes):
+    """Whole numbers again: four images, by image, have four times the gradients of one."""
+    x = arrays.integers(1, 1, 21, 20, 24)
+    weights = [
+        arrays.integers(2, 3, 3, 24, 40),
+        arrays.integers(3, 40),
+        arrays.integers(4, 3, 3, 40, 36),
+        arrays.integers(5, 36),
+    ]
+    found = []
+    for batch in (1, 4):
+        graph = _core.Graph(batch, True, isa)
+        y = graph.input(x.shape[1:], "float32", True)
+        parameters = add_parameters(graph, weights, True)
+        for i in (0, 2):
+            y = graph.add("conv2d", [y, *parameters[i : i + 2]], attributes)
+            y = graph.add("activation", [y], {"kind": "relu"})
+        loss = graph.add("mean_absolute_error", [y, graph.input(graph.shape(y)[1:])])
+        size = float(np.prod(graph.shape(y)[1:]))
+        plan = graph.compile(losses=[(loss, -1, "sum", size)], conv_algorithm="direct")
+        target = np.full((batch, *graph.shape(y)[1:]), 5, np.float32)
+        images = np.repeat(x, batch, axis=0)
+        found.append(plan.gradients([images, target], np.arange(batch)))
+    (dx, *of_one), (dx_4, *of_four) = found
+    assert dx.any()
+    np.testing.assert_array_equal(np.repeat(dx, 4, axis=0), dx_4)
+    for one, four in zip(of_one, of_four, strict=True):
+        np.testing.assert_array_equal(4 * one, four)
+
+
 # Blocks of tiles and of channels that come out uneven.
 WINOGRAD_CASES = {
     "one tile": ((4, 4, 16), 16, "same"),

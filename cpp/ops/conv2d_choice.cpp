@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which algorithm computes a convolution: the first of a list that supports it and beats those
+// behind. A function of the shapes and the instruction set.
+#include "ops/conv2d.h"
+
+namespace pronghorn {
+
+namespace {
+
+/// The part of a vector's lanes that the passes keep busy, with channels as lanes.
+double rows_use(const ConvProblem& p) {
+    const auto use = [&p](int64_t channels) {
+        const int64_t lanes = p.kernels->lanes;
+        const int64_t filled = (channels + lanes - 1) / lanes * lanes;
+        return static_cast<double>(channels) / static_cast<double>(filled);
+    };
+    double sum = use(p.group_out()), passes = 1;
+    if (p.wants_dw) sum += use(p.group_out()), ++passes;
+    if (p.wants_dx) sum += use(p.group_in()), ++passes;
+    return sum / passes;
+}
+
+/// The same with images as lanes; a little less than all, as weights are broadcast one by one.
+double lanes_use(const ConvProblem& p) {
+    const int64_t lanes = p.kernels->lanes;
+    const int64_t filled = (p.batch + lanes - 1) / lanes * lanes;
+    return 0.95 * static_cast<double>(p.batch) / static_cast<double>(filled);
+}
+
+/// A group of images, its output and their gradients stay in the caches of a core.
+bool groups_fit(const ConvProblem& p) {
+    constexpr int64_t kMostFloats = 2 << 20;
+    return p.kernels->lanes * (p.in_size() + p.out_size()) <= kMostFloats;
+}
+
+}  // namespace
+
+bool lanes_win(const ConvProblem& problem) {
+    return groups_fit(problem) && lanes_use(problem) > rows_use(problem);
+}
+
+std::unique_ptr<ConvAlgorithm> choose_conv(const ConvProblem& problem, const std::string& forced) {
+    struct Entry {
+        const char* name;
+        std::unique_ptr<ConvAlgorithm> (*make)(const ConvProblem&);
+        bool (*wins)(const ConvProblem&);
+    };
+    const auto always = [](const ConvProblem& /*problem*/) { return true; };
+    const Entry list[] = {{"winograd", make_conv_winograd, winograd_wins},
+                          {"depthwise", make_conv_depthwise, always},
+                          {"planes", make_conv_planes, planes_win},
+                          {"lanes", make_conv_lanes, lanes_win},
+                          {"direct", make_conv_direct, always},
+                          {"im2col", make_conv_im2col, always}};
+    // Winograd, where it is forced, does not support every problem: the others are as ever.
+    const bool any = forced == "auto" || forced == "winograd";
+    for (const Entry& entry : list) {
+        const bool welcome = any && entry.wins(problem);
+        const bool last = entry.make == make_conv_im2col;
+        if (!welcome && !last && forced != entry.name) continue;
+        if (auto algorithm = entry.make(problem)) return algorithm;
+    }
+    throw ValueError("[conv2d] no algorithm supports this convolution");
+}
+
+}  // namespace pronghorn

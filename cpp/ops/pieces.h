@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pieces of an image: what a task computes where a batch is a few large images, too few for the
+// threads to share. Whether and how they are cut depends on shapes alone.
+#pragma once
+
+#include <algorithm>
+
+#include "ops/op.h"
+
+namespace pronghorn {
+
+constexpr int64_t kPieces = 8;  // of an image
+
+/// Whether images of that much work (floating-point operations) each are cut.
+inline bool cuts_images(int64_t batch, double work) {
+    constexpr int64_t kFew = 3;
+    constexpr double kLarge = 4e6;
+    return batch <= kFew && work >= kLarge;
+}
+
+/// The same of ops that do little more than read and write, by the floats of an image they write.
+inline bool cuts_traffic(int64_t batch, int64_t floats) {
+    return cuts_images(batch, 40.0 * static_cast<double>(floats));
+}
+
+/// Part `number` of `count` of [0, size).
+inline Range part_of(int64_t size, int64_t number, int64_t count) {
+    const int64_t begin = size * number / count;
+    return {begin, size * (number + 1) / count - begin};
+}
+
+/// How a map is cut: into blocks of rows, or of columns (channels) where the weights are the larger
+/// part of what is read.
+struct Pieces {
+    int64_t rows = 1, columns = 1;
+
+    static Pieces of(int64_t rows, int64_t panels, bool weights_outweigh) {
+        if (weights_outweigh && panels >= kPieces / 2) return {1, std::min(kPieces, panels)};
+        return {std::min(kPieces, rows), 1};
+    }
+    int64_t count() const { return rows * columns; }
+};
+
+/// What one task computes: rows of the output, and columns, whole panels of them.
+struct Piece {
+    Range rows, columns;
+
+    static Piece of(const Pieces& pieces, int64_t number, int64_t rows, int64_t columns,
+                    int64_t panel) {
+        const int64_t panels = (columns + panel - 1) / panel;
+        Piece piece{part_of(rows, number / pieces.columns, pieces.rows),
+                    part_of(panels, number % pieces.columns, pieces.columns)};
+        piece.columns.begin *= panel;
+        piece.columns.count = std::min(piece.columns.count * panel, columns - piece.columns.begin);
+        return piece;
+    }
+};
+
+/// Only those rows of what pad_image writes.
+inline PadImage rows_of(PadImage pad, Range rows) {
+    const int64_t begin = rows.begin - pad.top;
+    const int64_t first = std::clamp<int64_t>(begin, 0, pad.height);
+    const int64_t last = std::clamp<int64_t>(begin + rows.count, 0, pad.height);
+    pad.x += first * pad.width * pad.channels;
+    if (pad.gate != nullptr) pad.gate += first * pad.width * pad.channels;
+    pad.top = std::clamp<int64_t>(-begin, 0, rows.count);
+    pad.height = last - first;
+    pad.bottom = rows.count - pad.top - pad.height;
+    return pad;
+}
+
+}  // namespace pronghorn
