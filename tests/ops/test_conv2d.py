@@ -103,7 +103,7 @@ def test_pieces_of_large_images(case):
 @pytest.mark.parametrize("isa", _core.supported_isas())
 @pytest.mark.parametrize("attributes", [{"padding": "same"}, {"strides": [2, 2]}])
 def test_pieces_of_images_with_relu(isa, attributes):
-    """Whole numbers again: four images, by image, have four times the gradients of one."""
+    """Whole numbers: four images, by image, have four times the gradients of one."""
     x = arrays.integers(1, 1, 21, 20, 24)
     weights = [
         arrays.integers(2, 3, 3, 24, 40),
