@@ -26,7 +26,8 @@ from typing import Any
 
 from . import networks, peers
 from .description import Network
-from .harness import cpu_name, say, say_table, spread
+from .harness import cpu_name, say, say_table
+from .timing import spread
 from .worker import Worker, WorkerError
 
 NETWORKS = ["lenet5:1", "lenet5:32", "lenet_caffe:128", "cifar:128"]
@@ -36,7 +37,6 @@ CHECK_STEPS = 3
 WARM_UP_STEPS = 20
 TOLERANCE = 1e-3
 LARGEST_REFERENCE = 64 * 64 * 3  # floats of an image; beyond, NumPy takes minutes
-EPOCH_BYTES = 32e6  # data of an epoch: some steps of any network, many of a small one
 MISSING: set[str] = set()  # measurements of our core already said to be missing
 NOTES = (
     "ms/step: median over all epochs; spread: between the quartiles; ratio: to ours.\n"
@@ -72,12 +72,6 @@ class Row:
         return statistics.median(self.milliseconds)
 
 
-def epoch_steps(network: Network, batch: int, most: int) -> int:
-    """Batches of an epoch: enough of a small network to hide what an epoch costs."""
-    fitting = int(EPOCH_BYTES / (4 * batch * math.prod(network.input_shape)))
-    return min(max(fitting, CHECK_STEPS + 1), most)
-
-
 def reference_loss(network: Network, batch: int) -> float | None:
     """The NumPy baseline's loss after the first steps; None where it cannot tell."""
     if network.wiring or math.prod(network.input_shape) > LARGEST_REFERENCE:
@@ -91,7 +85,8 @@ def reference_loss(network: Network, batch: int) -> float | None:
 def measure(name: str, options: argparse.Namespace) -> list[Row]:
     """All engines on one network; the answers first, then rounds of times."""
     network, batch = networks.parse(name)
-    steps = epoch_steps(network, batch, CHECK_STEPS + 1 if options.smoke else 2048)
+    most = CHECK_STEPS + 1 if options.smoke else 2048
+    steps = network.epoch_steps(batch, CHECK_STEPS + 1, most)
     say(f"\n{name}: {steps} steps an epoch, {options.threads} threads")
     reference = reference_loss(network, batch)
     with ExitStack() as stack:

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, cast
 
-from . import harness, peers
+from . import harness, peers, timing
 from .networks import parse
 
 WARM_UP_SECONDS = 5
@@ -127,7 +127,7 @@ class Served:
 
     def sample(self, seconds: float, least: int) -> list[float]:
         """Milliseconds per step of each epoch trained in these seconds."""
-        times = harness.sample(lambda: self.engine.train(self.steps), seconds, least)
+        times = timing.sample(lambda: self.engine.train(self.steps), seconds, least)
         return [time / self.steps * 1e3 for time in times]
 
     def peak_memory_mb(self) -> float:

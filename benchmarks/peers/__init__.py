@@ -25,8 +25,6 @@ CLASSES = {
     "torch-compile": ("torch_engine", "TorchEngine"),
     "keras-": ("keras_engine", "KerasEngine"),  # keras-<backend>
 }
-LEARNING_RATE = 0.01
-MOMENTUM = 0.9
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..description import LEARNING_RATE, MOMENTUM
 from ..numpy_baseline import Model
-from . import LEARNING_RATE, MOMENTUM, Problem
+from . import Problem
 
 
 class NumpyEngine:

@@ -15,6 +15,8 @@ import torch
 from torch import nn
 
 from ..description import (
+    LEARNING_RATE,
+    MOMENTUM,
     Activation,
     Add,
     Array,
@@ -33,7 +35,7 @@ from ..description import (
     Up,
     same_padding,
 )
-from . import LEARNING_RATE, MOMENTUM, Problem
+from . import Problem
 
 
 class TorchEngine:

@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 
-from benchmarks import compare, harness, networks, ops, peers, train, worker
+from benchmarks import compare, networks, ops, peers, timing, train, worker
 from benchmarks.numpy_baseline import Model
 
 SMALL = [("odd_strides", 3), ("odd_pools", 4), ("lenet5", 1)]
@@ -96,14 +96,14 @@ def test_parse_refuses_what_is_no_network_and_batch(text):
 
 def test_sample_calls_at_least_as_often_as_asked():
     calls = []
-    times = harness.sample(lambda: calls.append(1), 0.0, 3)
+    times = timing.sample(lambda: calls.append(1), 0.0, 3)
     assert len(times) == len(calls) == 3
     assert min(times) >= 0
 
 
 def test_spread_is_the_distance_of_the_quartiles():
-    assert harness.spread([4.0]) == 0
-    assert harness.spread([1.0, 2.0, 4.0, 6.0, 7.0]) == pytest.approx(1.0)
+    assert timing.spread([4.0]) == 0
+    assert timing.spread([1.0, 2.0, 4.0, 6.0, 7.0]) == pytest.approx(1.0)
 
 
 def test_row_is_wrong_beyond_the_tolerance_and_for_nan():

@@ -3,7 +3,7 @@
 
 Activations are (height, width, channels), kernels and weights as in Keras. To add a
 kind of layer, add a class here and a case to `output_shape`, `weight_shapes`,
-`forward_flops` and to each engine.
+`forward_flops`, to keras_model.py and to the engines of benchmarks/.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 Array: TypeAlias = NDArray[np.float32]
 Shape: TypeAlias = tuple[int, ...]
 Activation: TypeAlias = Literal["linear", "relu", "tanh"]
+LEARNING_RATE = 0.01  # networks are trained by SGD
+MOMENTUM = 0.9
+EPOCH_BYTES = 32e6  # data of an epoch: some steps of any network, many of a small one
 
 
 @dataclass(frozen=True)
@@ -157,6 +160,11 @@ class Network:
         *places, classes = self.shapes()[-1]
         y = (y_rng.random((samples, *places)) * classes).astype(np.int32)
         return x, y
+
+    def epoch_steps(self, batch: int, least: int, most: int = 2048) -> int:
+        """Batches of an epoch: of small networks enough to hide what an epoch costs."""
+        fitting = int(EPOCH_BYTES / (4 * batch * math.prod(self.input_shape)))
+        return min(max(fitting, least), most)
 
     def step_flops(self) -> int:
         """Floating-point operations of a training step per image.
