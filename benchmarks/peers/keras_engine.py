@@ -19,13 +19,14 @@ class KerasEngine:
     def __init__(self, problem: Problem, name: str) -> None:
         """Builds and compiles the model."""
         module, _, backend = name.partition("-")
-        keras: Any = importlib.import_module(module)
-        self.version = f"{module} {keras.__version__}"
+        self.keras: Any = importlib.import_module(module)
+        self.version = f"{module} {self.keras.__version__}"
         if backend:
             version = importlib.import_module(backend).__version__
             self.version += f", {backend} {version}"
         self.problem = problem
-        self.model = compiled_model(keras, problem.network, problem.weights)
+        self.first = problem.x[: problem.batch]
+        self.model = compiled_model(self.keras, problem.network, problem.weights)
 
     def train(self, steps: int) -> None:
         """Train on the first `steps` batches."""
@@ -44,3 +45,7 @@ class KerasEngine:
         return float(
             self.model.evaluate(x[:batch], y[:batch], batch_size=batch, verbose=0)
         )
+
+    def predict(self) -> Any:
+        """The logits of the first batch."""
+        return self.model.predict_on_batch(self.first)

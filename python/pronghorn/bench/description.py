@@ -166,6 +166,10 @@ class Network:
         fitting = int(EPOCH_BYTES / (4 * batch * math.prod(self.input_shape)))
         return min(max(fitting, least), most)
 
+    def predict_flops(self) -> int:
+        """Floating-point operations of a prediction per image, counted as below."""
+        return sum(self._forward_flops())
+
     def step_flops(self) -> int:
         """Floating-point operations of a training step per image.
 
@@ -173,13 +177,16 @@ class Network:
         forward, dw, and dx of all layers but the first. Bias, normalisation, pooling,
         loss and update are not counted.
         """
+        costs = self._forward_flops()
+        first = next(cost for cost in costs if cost)
+        return 3 * sum(costs) - first
+
+    def _forward_flops(self) -> list[int]:
         shapes = self.shapes()
-        costs = [
+        return [
             forward_flops(layer, shapes[self.inputs(index)[0]])
             for index, layer in enumerate(self.layers)
         ]
-        first = next(cost for cost in costs if cost)
-        return 3 * sum(costs) - first
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
