@@ -74,8 +74,8 @@ def task(name: str, options: argparse.Namespace) -> contest.Task:
     expected = reference(network, batch)
     # Large networks magnify rounding, where a maximum or a ReLU flips.
     checked = 1 if expected is None else CHECK_STEPS
-    most = checked + 1 if options.smoke else 2048
-    steps = network.epoch_steps(batch, checked + 1, most)
+    most = CHECK_STEPS + 1 if options.smoke else 2048
+    steps = network.epoch_steps(batch, CHECK_STEPS + 1, most)
     gflop = 1e-9 * batch * network.step_flops()
     return contest.Task("train", steps, checked, expected, gflop)
 

@@ -22,6 +22,7 @@ Activation: TypeAlias = Literal["linear", "relu", "tanh"]
 LEARNING_RATE = 0.01  # networks are trained by SGD
 MOMENTUM = 0.9
 EPOCH_BYTES = 32e6  # data of an epoch: some steps of any network, many of a small one
+EPOCH_GFLOP = 300  # arithmetic of an epoch: about a second
 
 
 @dataclass(frozen=True)
@@ -163,8 +164,9 @@ class Network:
 
     def epoch_steps(self, batch: int, least: int, most: int = 2048) -> int:
         """Batches of an epoch: of small networks enough to hide what an epoch costs."""
-        fitting = int(EPOCH_BYTES / (4 * batch * math.prod(self.input_shape)))
-        return min(max(fitting, least), most)
+        in_bytes = EPOCH_BYTES / (4 * batch * math.prod(self.input_shape))
+        in_flops = 1e9 * EPOCH_GFLOP / (batch * self.step_flops())
+        return min(max(int(min(in_bytes, in_flops)), least), most)
 
     def predict_flops(self) -> int:
         """Floating-point operations of a prediction per image, counted as below."""
