@@ -93,17 +93,8 @@ def measure(name: str, task: Task, options: argparse.Namespace) -> list[Row]:
     with ExitStack() as stack:
         rows: dict[Worker, Row] = {}
         for engine in [peers.OURS, *options.against]:
-            python = options.peer_python
-            if engine in (peers.OURS, "numpy"):
-                python = sys.executable
             try:
-                worker = Worker(
-                    python,
-                    engine,
-                    options.threads,
-                    *(name, str(options.threads), str(task.steps), task.mode),
-                    isa=options.isa,
-                )
+                worker = start(engine, name, task, options.threads, options)
                 stack.callback(worker.close)
                 answer = worker.call("check", task.checked_steps)
                 rows[worker] = Row(name, engine, worker.version, answer, [])
@@ -115,6 +106,20 @@ def measure(name: str, task: Task, options: argparse.Namespace) -> list[Row]:
         right = [worker for worker in rows if rows[worker].right]
         run_rounds(right, rows, task.mode == "train", options)
         return list(rows.values())
+
+
+def start(
+    engine: str, name: str, task: Task, threads: int, options: argparse.Namespace
+) -> Worker:
+    """The engine's process for a network."""
+    here = engine in (peers.OURS, "numpy")
+    return Worker(
+        sys.executable if here else options.peer_python,
+        engine,
+        threads,
+        *(name, str(threads), str(task.steps), task.mode),
+        isa=options.isa,
+    )
 
 
 def middle(rows: Any) -> list[float]:

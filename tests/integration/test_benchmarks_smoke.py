@@ -18,6 +18,7 @@ from benchmarks import (
     networks,
     ops,
     peers,
+    scaling,
     timing,
     train,
     worker,
@@ -204,6 +205,17 @@ def test_inference_smoke_gives_right_answers(tmp_path, capsys):
     printed = capsys.readouterr().out
     for call in inference.COSTS:
         assert re.search(rf"^{re.escape(call)} +[\d.]+ ", printed, re.MULTILINE)
+
+
+def test_scaling_smoke_has_a_row_for_each_engine(capsys):
+    assert scaling.main(["--smoke", "--threads", "2"]) == 0
+    *_, head, ours, numpy = capsys.readouterr().out.splitlines()
+    assert head.startswith("lenet5:8 ")
+    assert ours.startswith(peers.OURS)
+    assert numpy.startswith("numpy")
+    one, both, speed_up, busy, slow_down = map(float, ours.split()[1:])
+    assert speed_up == pytest.approx(one / both, abs=0.01, rel=0.01)
+    assert slow_down == pytest.approx(busy / both, abs=0.01, rel=0.01)
 
 
 def test_ops_prints_every_layer_that_computes(capsys):
