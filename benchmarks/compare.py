@@ -16,7 +16,8 @@ import sys
 from pathlib import Path
 from typing import TypeAlias
 
-from .harness import say_table, spread
+from .harness import say_table
+from .timing import spread
 
 Run: TypeAlias = dict[tuple[str, str], list[float]]
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from . import harness
+from . import timing
 from .harness import cpu_name, say, say_table
 from .layer_cases import CASES, Case
 from .peers import OURS
@@ -147,7 +147,7 @@ class Served:
 
     def sample(self, seconds: float) -> list[float]:
         """Milliseconds of each step in these seconds."""
-        return [1e3 * time for time in harness.sample(self.step, seconds, 3)]
+        return [1e3 * time for time in timing.sample(self.step, seconds, 3)]
 
 
 def measure(name: str, workers: dict[str, Worker], seconds: float) -> list[str]:

@@ -208,10 +208,15 @@ class Model:
         """In the order of the weights, as the last `loss` left them."""
         return [array for step in self.weighted for array in (step.dw, step.db)]
 
-    def loss(self, x: Floats, y: NDArray[np.int32], backward: bool = False) -> float:
-        """Mean softmax cross-entropy; also sets the gradients if asked to."""
+    def forward(self, x: Floats) -> Floats:
+        """The logits."""
         for step in self.steps:
             x = step.forward(x)
+        return x
+
+    def loss(self, x: Floats, y: NDArray[np.int32], backward: bool = False) -> float:
+        """Mean softmax cross-entropy; also sets the gradients if asked to."""
+        x = self.forward(x)
         x = x - x.max(axis=-1, keepdims=True)
         exponentials = np.exp(x)
         sums = exponentials.sum(axis=-1, keepdims=True)

@@ -22,7 +22,7 @@ import numpy as np
 from . import networks, peers
 from .description import BatchNorm, Conv, Dense, Depthwise, Layer, Network, Pool, Up
 from .harness import cpu_name, say, say_table
-from .peers.keras_engine import build_layer
+from .keras_model import build_layer
 
 NETWORKS = ["lenet5:1", "lenet5:32", "lenet_caffe:128", "cifar:128", "mlp:128"]
 AHEAD = "ahead"

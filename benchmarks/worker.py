@@ -21,7 +21,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, cast
 
-from . import harness, peers
+import numpy as np
+
+from . import harness, peers, timing
 from .networks import parse
 
 WARM_UP_SECONDS = 5
@@ -35,6 +37,18 @@ THREAD_VARIABLES = (
     "TF_NUM_INTRAOP_THREADS",
     "TF_NUM_INTEROP_THREADS",
 )
+# What holds an engine to an instruction set; ONNX Runtime knows of nothing.
+ISAS = {
+    "avx2": {
+        "PRONGHORN_ISA": "avx2",
+        "ATEN_CPU_CAPABILITY": "avx2",  # PyTorch's own kernels
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2",  # PyTorch's BLAS
+        "ONEDNN_MAX_CPU_ISA": "AVX2",  # PyTorch's, TensorFlow's
+        "OPENBLAS_CORETYPE": "Haswell",  # NumPy's
+        "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",  # JAX, TensorFlow
+    }
+}
+CHECKED_OUTPUTS = 256
 
 
 class WorkerError(RuntimeError):
@@ -51,9 +65,10 @@ class Worker:
         threads: int,
         *arguments: str,
         module: str = "benchmarks.worker",
+        isa: str | None = None,
     ) -> None:
         """Starts `python -m module engine arguments...`; WorkerError says why not."""
-        environment = {**os.environ, **QUIET}
+        environment = {**os.environ, **QUIET, **ISAS.get(isa or "", {})}
         environment |= dict.fromkeys(THREAD_VARIABLES, str(threads))
         if engine.startswith("keras-"):
             environment["KERAS_BACKEND"] = engine.removeprefix("keras-")
@@ -109,25 +124,42 @@ class Worker:
 class Served:
     """The child's end: what can be called, besides the engine's own methods."""
 
-    def __init__(self, engine: peers.Engine, steps: int) -> None:
-        """`steps` is the length of an epoch."""
-        self.engine, self.steps = engine, steps
+    def __init__(self, engine: peers.Engine, steps: int, mode: str) -> None:
+        """A sample is `steps` steps of training, or as many predictions of a batch."""
+        self.engine, self.steps, self.trains = engine, steps, mode == "train"
 
-    def check(self, steps: int) -> float:
-        """The loss on the first batch after `steps` steps from the start."""
-        self.engine.train(steps)
-        return self.engine.loss()
+    def run(self) -> None:
+        """A sample's work."""
+        if self.trains:
+            self.engine.train(self.steps)
+            return
+        for _ in range(self.steps):
+            self.engine.predict()
+
+    def check(self, steps: int) -> list[float]:
+        """The answer after some steps of training, or without."""
+        if self.trains:
+            self.engine.train(steps)
+        return self.answer()
+
+    def answer(self) -> list[float]:
+        """The loss on the first batch, or numbers of the outputs for it."""
+        if self.trains:
+            return [self.engine.loss()]
+        outputs = np.ravel(self.engine.predict())
+        some = np.random.default_rng(0).integers(0, outputs.size, CHECKED_OUTPUTS)
+        return [float(outputs[place]) for place in some]
 
     def warm_up(self, steps: int) -> None:
-        """Trains an epoch, and more until `steps` steps or some seconds are over."""
+        """A sample, and more until `steps` steps or some seconds are over."""
         begin = time.perf_counter()
-        for epoch in range(max(1, -(-steps // self.steps))):
-            if epoch == 0 or time.perf_counter() - begin < WARM_UP_SECONDS:
-                self.engine.train(self.steps)
+        for sample in range(max(1, -(-steps // self.steps))):
+            if sample == 0 or time.perf_counter() - begin < WARM_UP_SECONDS:
+                self.run()
 
     def sample(self, seconds: float, least: int) -> list[float]:
-        """Milliseconds per step of each epoch trained in these seconds."""
-        times = harness.sample(lambda: self.engine.train(self.steps), seconds, least)
+        """Milliseconds per step of each sample in these seconds."""
+        times = timing.sample(self.run, seconds, least)
         return [time / self.steps * 1e3 for time in times]
 
     def peak_memory_mb(self) -> float:
@@ -180,17 +212,18 @@ def _call(served: Any, request: dict[str, Any]) -> Any:
     return getattr(served, request["call"])(*request["arguments"])
 
 
-def main(engine: str, network: str, threads: int, steps: int) -> None:
+def main(engine: str, network: str, threads: int, steps: int, mode: str) -> None:
     """Builds the model, then answers."""
 
     def make() -> tuple[Served, str]:
-        problem = peers.Problem.create(*parse(network), threads, steps)
+        data = steps if mode == "train" else 1
+        problem = peers.Problem.create(*parse(network), threads, data)
         made = peers.create(engine, problem)
         problem.weights.clear()  # no part of what the engine, with its own, takes
-        return Served(made, steps), made.version
+        return Served(made, steps, mode), made.version
 
     serve(make)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    main(*sys.argv[1:3], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5])

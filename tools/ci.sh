@@ -139,6 +139,7 @@ stage_tidy() {
 
 stage_benchmarks() { # one iteration; answers are checked
     "$USER_PYTHON" -m benchmarks.train lenet5:32 --smoke --against numpy
+    "$USER_PYTHON" -m benchmarks.inference --smoke --against numpy
 }
 
 for stage in "$@"; do

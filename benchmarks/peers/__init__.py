@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The engines: one small module each, all with the same two methods.
+"""The engines: one small module each, all with the same three methods.
 
 `create` imports an engine's module only when it is asked for, so an engine that is
 not installed disturbs nobody.
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +23,11 @@ CLASSES = {
     "torch": ("torch_engine", "TorchEngine"),
     "torch-channels-last": ("torch_engine", "TorchEngine"),
     "torch-compile": ("torch_engine", "TorchEngine"),
+    "torch-bfloat16": ("torch_engine", "TorchEngine"),
+    "onnxruntime": ("onnx_engines", "OnnxRuntime"),
+    "openvino": ("onnx_engines", "OpenVino"),
     "keras-": ("keras_engine", "KerasEngine"),  # keras-<backend>
 }
-LEARNING_RATE = 0.01
-MOMENTUM = 0.9
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,14 @@ class Engine(Protocol):
 
     def loss(self) -> float:
         """The loss on the first batch."""
+
+    def predict(self) -> NDArray[np.floating[Any]]:
+        """The outputs for the first batch, from and to NumPy, channels last."""
+
+
+def is_bfloat16(name: str) -> bool:
+    """Whether the engine computes in less than float32."""
+    return name.endswith("bfloat16")
 
 
 def create(name: str, problem: Problem) -> Engine:

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..numpy_baseline import Model
-from . import LEARNING_RATE, MOMENTUM, Problem
+from ..description import LEARNING_RATE, MOMENTUM
+from ..numpy_baseline import Floats, Model
+from . import Problem
 
 
 class NumpyEngine:
@@ -30,3 +31,7 @@ class NumpyEngine:
         """The loss on the first batch."""
         batch = self.problem.batch
         return self.model.loss(self.problem.x[:batch], self.problem.y[:batch])
+
+    def predict(self) -> Floats:
+        """The logits of the first batch."""
+        return self.model.forward(self.problem.x[: self.problem.batch])

@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 import importlib
+import statistics
+from collections.abc import Callable
 from typing import Any
 
+from .. import timing
 from . import OURS, Problem
 from .keras_engine import KerasEngine
 
@@ -18,6 +21,10 @@ class Ours(KerasEngine):
         super().__init__(problem, name)
         self.core: Any = importlib.import_module(f"{OURS}._core")
 
+    def isa(self) -> str:
+        """The instruction set in use."""
+        return str(self.core.isa())
+
     def barrier_ns(self) -> float:
         """Nanoseconds of a spin barrier between the threads, now."""
         return float(self.core.measure_barrier())
@@ -25,6 +32,23 @@ class Ours(KerasEngine):
     def peak_gflops(self) -> float:
         """The fastest fused multiply-adds of this machine on the threads in use."""
         return float(self.core.measure_peak(self.problem.threads))
+
+    def fixed_costs(self, seconds: float) -> dict[str, float]:
+        """Microseconds of calls with a model that computes next to nothing."""
+        ours = self.keras
+        model = ours.Sequential([ours.Input((8,)), ours.layers.Dense(4)])
+        x = self.problem.x.ravel()[:8].reshape(1, 8)
+        calls: dict[str, Callable[[], object]] = {
+            "predict_on_batch": lambda: model.predict_on_batch(x),
+            "model(x)": lambda: model(x),
+            "predict, one image": lambda: model.predict(x, verbose=0),
+        }
+        for call in calls.values():  # plans are made
+            call()
+        return {
+            name: 1e6 * statistics.median(timing.sample(call, seconds, 9))
+            for name, call in calls.items()
+        }
 
     def executed_gflop(self) -> float:
         """What a step executes: fast algorithms multiply less than the direct one."""

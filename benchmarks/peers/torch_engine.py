@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PyTorch as an engine: eager, channels_last, compiled; its best case in each.
+"""PyTorch as an engine: eager, channels_last, compiled, and with bfloat16 autocast.
 
 The batches are tensors in the wanted layout beforehand, the optimizer is the fused
 one, denormals are flushed.
@@ -15,6 +15,8 @@ import torch
 from torch import nn
 
 from ..description import (
+    LEARNING_RATE,
+    MOMENTUM,
     Activation,
     Add,
     Array,
@@ -33,11 +35,11 @@ from ..description import (
     Up,
     same_padding,
 )
-from . import LEARNING_RATE, MOMENTUM, Problem
+from . import Problem, is_bfloat16
 
 
 class TorchEngine:
-    """`mode` is torch, torch-channels-last or torch-compile."""
+    """`mode` is torch, torch-channels-last, torch-compile or torch-bfloat16."""
 
     def __init__(self, problem: Problem, mode: str) -> None:
         """Builds the model and converts the data."""
@@ -55,15 +57,23 @@ class TorchEngine:
         y = torch.from_numpy(problem.y.astype(np.int64))
         pairs = zip(x.split(problem.batch), y.split(problem.batch), strict=True)
         self.batches = [(x.contiguous(memory_format=layout), y) for x, y in pairs]
+        self.first = self.batches[0][0].numpy()
         self.optimizer = torch.optim.SGD(
             self.model.parameters(), LEARNING_RATE, momentum=MOMENTUM, fused=True
         )
+        self.bfloat16 = is_bfloat16(mode)
         self.objective: Any = self._objective
+        self.forward: Any = self.model
         if mode == "torch-compile":
             self.objective = torch.compile(self._objective)
+            self.forward = torch.compile(self.model)
+
+    def _autocast(self) -> Any:
+        return torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16)
 
     def _objective(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        return nn.functional.cross_entropy(self.model(x), y)
+        with self._autocast():
+            return nn.functional.cross_entropy(self.model(x), y)
 
     def train(self, steps: int) -> None:
         """Train on the first `steps` batches."""
@@ -79,6 +89,15 @@ class TorchEngine:
             loss = float(self._objective(*self.batches[0]))
         self.model.train()
         return loss
+
+    def predict(self) -> Any:
+        """The logits of the first batch, in the model's layout before and after."""
+        if self.model.training:
+            self.model.eval()
+        with torch.inference_mode(), self._autocast():
+            y = self.forward(torch.from_numpy(self.first))
+        y = y.float() if self.bfloat16 else y
+        return (y.permute(0, 2, 3, 1) if y.dim() == 4 else y).numpy()
 
 
 class Wired(nn.Module):

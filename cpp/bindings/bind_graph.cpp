@@ -117,7 +117,7 @@ void bind_graph(py::module_& module) {
                const std::vector<std::tuple<int, int, std::string, double>>& losses,
                const std::vector<std::tuple<int, int>>& metrics,
                const std::shared_ptr<Optimizer>& optimizer, const std::string& conv_algorithm,
-               const std::vector<int>& penalties) {
+               const std::vector<int>& penalties, bool fusion) {
                 PlanRequest request;
                 request.outputs = outputs;
                 for (const auto& [tensor, weight_input, reduction, weight] : losses) {
@@ -129,13 +129,14 @@ void bind_graph(py::module_& module) {
                 request.optimizer = optimizer;
                 request.conv_algorithm = conv_algorithm;
                 request.penalties = penalties;
+                request.fusion = fusion;
                 return make_plan(graph, request);
             },
             py::arg("outputs") = std::vector<int>(),
             py::arg("losses") = std::vector<std::tuple<int, int, std::string, double>>(),
             py::arg("metrics") = std::vector<std::tuple<int, int>>(),
             py::arg("optimizer") = nullptr, py::arg("conv_algorithm") = "auto",
-            py::arg("penalties") = std::vector<int>(),
+            py::arg("penalties") = std::vector<int>(), py::arg("fusion") = true,
             "Plans memory and work; the graph cannot be added to afterwards. Penalties are losses "
             "that only the total reports.");
 }

@@ -127,7 +127,9 @@ int Planner::place_in_backward(int tensor) {
         }
     }
     const int recompute = producer == nullptr ? -1 : producer->signature.recompute;
-    if (recompute < 0 || !by_image) return recomputed_[tensor] = value(tensor).place;
+    if (recompute < 0 || !by_image || !request_.fusion) {
+        return recomputed_[tensor] = value(tensor).place;
+    }
     Step step = bound_step(*producer, static_cast<size_t>(recompute));
     for (size_t i = 0; i < producer->inputs.size(); ++i) {
         step.in[i] = value(producer->inputs[i]).place;

@@ -112,9 +112,10 @@ void drop_unread(Graph& graph, const std::vector<int>& wanted) {
 
 }  // namespace
 
-void fuse(Graph& graph, const std::vector<int>& wanted) {
+void fuse(Graph& graph, const std::vector<int>& wanted, bool speed) {
     fuse_softmax(graph);
     drop_unread(graph, wanted);
+    if (!speed) return;
     if (!graph.training()) fold_norms(graph, wanted);
     fuse_activations(graph, wanted);
     drop_unread(graph, wanted);

@@ -11,7 +11,8 @@
 
 namespace pronghorn {
 
-/// `wanted` tensors (outputs, losses, metrics) keep their numbers and values.
-void fuse(Graph& graph, const std::vector<int>& wanted);
+/// `wanted` tensors (outputs, losses, metrics) keep their numbers and values. Without `speed` only
+/// what keeps numbers and what nobody reads is rewritten.
+void fuse(Graph& graph, const std::vector<int>& wanted, bool speed);
 
 }  // namespace pronghorn

@@ -235,6 +235,7 @@ struct PlanRequest {
     std::vector<MetricRequest> metrics;
     std::shared_ptr<const Optimizer> optimizer;
     std::string conv_algorithm = "auto";
+    bool fusion = true;  // passes over memory are saved where they can be
 };
 
 /// Takes the graph's ops; the graph keeps its shapes.

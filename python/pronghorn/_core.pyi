@@ -141,6 +141,7 @@ class Graph:
         penalties: collections.abc.Sequence[
             typing.SupportsInt | typing.SupportsIndex
         ] = [],
+        fusion: bool = True,
     ) -> Plan:
         """
         Plans memory and work; the graph cannot be added to afterwards. Penalties are losses that only the total reports.

@@ -2,9 +2,10 @@
 """Loads the C++ core.
 
 OpenBLAS reads its environment when it is loaded. Our private copy must leave the
-threads to us, and on CPUs with AVX-512 its own choice can be the AVX2 kernels (AMD
-Zen 4 and 5: half the speed), so both are said here for the moment of loading. Other
-copies of OpenBLAS in the process, and what the user set for them, are left alone.
+threads to us, on CPUs with AVX-512 its own choice can be the AVX2 kernels (AMD Zen 4
+and 5: half the speed), and PRONGHORN_ISA counts for it too, so all of that is said here
+for the moment of loading. Other copies of OpenBLAS in the process, and what the user
+set for them, are left alone.
 """
 
 from __future__ import annotations
@@ -53,9 +54,11 @@ def _is_command() -> bool:
     return ("-m", "pronghorn") in flags or "pronghorn" in scripts
 
 
+_OPENBLAS_CORES = {"baseline": "Prescott", "avx2": "Haswell", "avx512": "SkylakeX"}
 _openblas = {"OPENBLAS_NUM_THREADS": "1"}
-if _cpu_has_avx512():
-    _openblas["OPENBLAS_CORETYPE"] = "SkylakeX"
+_isa = os.environ.get("PRONGHORN_ISA") or "avx512"
+if _isa in _OPENBLAS_CORES and (_isa != "avx512" or _cpu_has_avx512()):
+    _openblas["OPENBLAS_CORETYPE"] = _OPENBLAS_CORES[_isa]
 try:
     with _environment(_openblas):
         from pronghorn import _core as core

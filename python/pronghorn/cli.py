@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command `pronghorn`: `pronghorn demo` and `pronghorn info`.
+"""The command `pronghorn`: `pronghorn demo`, `pronghorn bench` and `pronghorn info`.
 
 Whatever goes wrong is one line on stderr and exit status 2, never a traceback.
 """
@@ -19,6 +19,7 @@ from pronghorn.utils import console
 
 _ERROR = 2
 _INTERRUPTED = 130  # what shells report for Ctrl-C
+_LONGEST = 3600  # seconds of a benchmark
 
 
 class _Parser(argparse.ArgumentParser):
@@ -30,10 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     options = _parser().parse_args(arguments)
     try:
-        if options.command == "info":
-            _info()
-        else:
-            _demo(options)
+        _COMMANDS[options.command](options)
     except KeyboardInterrupt:
         sys.stderr.write("pronghorn: interrupted\n")
         return _INTERRUPTED
@@ -78,6 +76,24 @@ def _parser() -> _Parser:
     demo.add_argument(
         "--seed", type=int, default=0, metavar="N", help="default: %(default)s"
     )
+    bench = commands.add_parser(
+        "bench", help="time training steps of well-known networks on this machine"
+    )
+    bench.add_argument(
+        "networks", nargs="+", metavar="NET:BATCH", help="such as lenet5:32 resnet18:16"
+    )
+    bench.add_argument(
+        "--profile",
+        action="store_true",
+        help="time each stage of a step, on one thread",
+    )
+    bench.add_argument(
+        "--seconds",
+        type=_seconds,
+        default=2.0,
+        metavar="S",
+        help="time to spend on a network (default: %(default)s)",
+    )
     commands.add_parser("info", help="version, CPU, instruction set, threads and BLAS")
     return parser
 
@@ -92,7 +108,19 @@ def _positive(text: str) -> int:
     return number
 
 
-def _info() -> None:
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= _LONGEST:
+        raise argparse.ArgumentTypeError(
+            f"expected seconds from 0 to {_LONGEST}, got '{text}'"
+        )
+    return seconds
+
+
+def _info(_options: argparse.Namespace) -> None:
     facts = {
         "version": pronghorn.__version__,
         "CPU": _core.cpu_name(),
@@ -117,3 +145,12 @@ def _demo(options: argparse.Namespace) -> None:
             seed=options.seed,
         )
     )
+
+
+def _bench(options: argparse.Namespace) -> None:
+    from pronghorn.bench import command  # noqa: PLC0415 keeps `pronghorn info` quick
+
+    command.run(command.Options(options.networks, options.profile, options.seconds))
+
+
+_COMMANDS = {"bench": _bench, "demo": _demo, "info": _info}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Settings of the process: threads, convolutions, and Keras's constants."""
+"""Settings of the process: threads, convolutions, fusion, and Keras's constants."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pronghorn._native import core as _core
 
 _CONV_ALGORITHMS = ("auto", "direct", "winograd", "im2col")
 _conv_algorithm: str | None = None  # None until set: what PRONGHORN_CONV says
+_fusion: bool | None = None  # None until set: what PRONGHORN_FUSION says
 DATA_FORMATS = ("channels_last", "channels_first")
 _settings = {"image_data_format": "channels_last"}
 
@@ -62,6 +63,34 @@ def conv_algorithm() -> str:
             f"PRONGHORN_CONV: expected one of {_CONV_ALGORITHMS}, got {name!r}"
         )
     return name
+
+
+def set_fusion(on: bool) -> None:
+    """Sets whether layers share passes over memory, as PRONGHORN_FUSION=0 or 1 does.
+
+    Args:
+        on: False computes every layer by itself: an activation after its convolution,
+            dense layer or normalisation and not within, a ReLU's gradient in a pass of
+            its own, a batch normalisation of `predict` after its convolution and not in
+            its weights; and what the backward pass reads is kept, never computed once
+            more. Slower, and equal within rounding: to see what fusion changes. A
+            softmax and the cross-entropy behind it are one all the same, for the sake
+            of their digits, and layers still take turns on slices of a batch.
+    """
+    global _fusion  # noqa: PLW0603
+    if not isinstance(on, bool):
+        raise TypeError(f"set_fusion: expected True or False, got {on!r}")
+    _fusion = on
+
+
+def fusion() -> bool:
+    """Whether layers share passes over memory; see set_fusion."""
+    if _fusion is not None:
+        return _fusion
+    text = os.environ.get("PRONGHORN_FUSION") or "1"
+    if text not in ("0", "1"):
+        raise ValueError(f"PRONGHORN_FUSION: expected 0 or 1, got {text!r}")
+    return text == "1"
 
 
 def image_data_format() -> str:

@@ -179,7 +179,7 @@ def run(
     graph = GraphBuilder(len(array))
     output = record(graph, function, [graph.input(array.shape[1:])])
     result = np.empty(graph.shape(output), np.float32)
-    plan = graph.core.compile(outputs=[output])
+    plan = graph.compile(outputs=[output])
     plan.run([array], np.arange(len(array)), outputs=[result])
     return result
 

@@ -5,13 +5,26 @@ float64, the counts of FLOP, the statistics, and a run of all engines that are h
 
 import json
 import math
+import re
 import sys
 
 import numpy as np
 import pytest
 
-from benchmarks import compare, harness, networks, ops, peers, train, worker
+from benchmarks import (
+    compare,
+    contest,
+    inference,
+    networks,
+    ops,
+    peers,
+    scaling,
+    timing,
+    train,
+    worker,
+)
 from benchmarks.numpy_baseline import Model
+from pronghorn._native import core as _core
 
 SMALL = [("odd_strides", 3), ("odd_pools", 4), ("lenet5", 1)]
 
@@ -96,28 +109,71 @@ def test_parse_refuses_what_is_no_network_and_batch(text):
 
 def test_sample_calls_at_least_as_often_as_asked():
     calls = []
-    times = harness.sample(lambda: calls.append(1), 0.0, 3)
+    times = timing.sample(lambda: calls.append(1), 0.0, 3)
     assert len(times) == len(calls) == 3
     assert min(times) >= 0
 
 
 def test_spread_is_the_distance_of_the_quartiles():
-    assert harness.spread([4.0]) == 0
-    assert harness.spread([1.0, 2.0, 4.0, 6.0, 7.0]) == pytest.approx(1.0)
+    assert timing.spread([4.0]) == 0
+    assert timing.spread([1.0, 2.0, 4.0, 6.0, 7.0]) == pytest.approx(1.0)
 
 
 def test_row_is_wrong_beyond_the_tolerance_and_for_nan():
-    def row(loss):
-        return train.Row("lenet5:1", "numpy", "", loss, 2.0)
+    def row(*answer, engine="numpy"):
+        return contest.Row("lenet5:1", engine, "", list(answer), [2.0, -0.1])
 
-    assert row(2.0019).right
-    assert not row(2.0021).right
-    assert not row(math.nan).right
+    assert row(2.0019, -0.1019).right
+    assert not row(2.0021, -0.1).right
+    assert not row(2.0, -0.1021).right
+    assert not row(2.0, math.nan).right
+    assert not row(2.0).right
+    assert row(2.09, -0.1, engine="torch-bfloat16").right
+    assert not row(2.11, -0.1, engine="torch-bfloat16").right
+
+
+def test_what_most_engines_say_leaves_bfloat16_out():
+    engines = {"a": 1.0, "b": 2.0, "c": 1.5, "d-bfloat16": 0.0}
+    rows = [contest.Row("", name, "", [one, 0.0], []) for name, one in engines.items()]
+    assert contest.middle(rows) == [1.5, 0.0]
+
+
+def test_summary_takes_the_best_float32_peer(capsys):
+    def rows(name, **milliseconds):
+        engines = {engine.replace("_", "-"): ms for engine, ms in milliseconds.items()}
+        return [
+            contest.Row(name, engine, "", [1.0], [1.0], milliseconds=[ms])
+            for engine, ms in engines.items()
+        ]
+
+    first = rows("lenet5:1", pronghorn=2.0, torch=9.0, numpy=8.0, torch_bfloat16=3.0)
+    second = rows("mlp:2", pronghorn=1.0, torch=1.0)
+    contest.summarise([first, second], {"lenet5:1": 4.5})
+    *_, one, two, mean = capsys.readouterr().out.splitlines()
+    assert one.split() == ["lenet5:1", "2", "8", "numpy", "4.00", "4.5", "no", "1.50"]
+    assert two.split() == ["mlp:2", "1", "1", "torch", "1.00", "-", "-", "-"]
+    assert mean == "geometric mean 2.00, least 1.00"
+
+
+def test_the_goals_are_of_networks_there_are():
+    for name in [*train.GOALS, *inference.GOALS]:
+        networks.parse(name)
+
+
+def test_an_instruction_set_reaches_the_engine():
+    if "avx2" not in _core.supported_isas():
+        pytest.skip("no AVX2 here")
+    arguments = ("mlp:2", "1", "1", "predict")
+    program = contest.Worker(sys.executable, peers.OURS, 1, *arguments, isa="avx2")
+    try:
+        assert program.call("isa") == "avx2"
+    finally:
+        program.close()
 
 
 def test_worker_says_why_an_engine_is_absent():
     with pytest.raises(worker.WorkerError, match="unknown engine 'nobody'"):
-        worker.Worker(sys.executable, "nobody", 1, "mlp:2", "1", "4")
+        worker.Worker(sys.executable, "nobody", 1, "mlp:2", "1", "4", "train")
 
 
 def test_compare_gives_the_ratio_of_the_medians(tmp_path, capsys):
@@ -138,6 +194,28 @@ def test_train_smoke_gives_right_answers(tmp_path):
     assert {row["engine"] for row in rows} == {peers.OURS, "numpy"}
     assert {row["name"] for row in rows} == set(train.SMOKE_NETWORKS)
     assert all(min(row["milliseconds"]) > 0 for row in rows)
+
+
+def test_inference_smoke_gives_right_answers(tmp_path, capsys):
+    path = tmp_path / "run.json"
+    assert inference.main(["--smoke", "--json", str(path)]) == 0
+    rows = json.loads(path.read_text())["rows"]
+    assert {row["engine"] for row in rows} == {peers.OURS, "numpy"}
+    assert {row["name"] for row in rows} == set(inference.SMOKE_NETWORKS)
+    printed = capsys.readouterr().out
+    for call in inference.COSTS:
+        assert re.search(rf"^{re.escape(call)} +[\d.]+ ", printed, re.MULTILINE)
+
+
+def test_scaling_smoke_has_a_row_for_each_engine(capsys):
+    assert scaling.main(["--smoke", "--threads", "2"]) == 0
+    *_, head, ours, numpy = capsys.readouterr().out.splitlines()
+    assert head.startswith("lenet5:8 ")
+    assert ours.startswith(peers.OURS)
+    assert numpy.startswith("numpy")
+    one, both, speed_up, busy, slow_down = map(float, ours.split()[1:])
+    assert speed_up == pytest.approx(one / both, abs=0.01, rel=0.01)
+    assert slow_down == pytest.approx(busy / both, abs=0.01, rel=0.01)
 
 
 def test_ops_prints_every_layer_that_computes(capsys):

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line: the demo for real, and one line instead of tracebacks."""
+"""The command line: the demo and the benchmark for real, and one line instead of
+tracebacks.
+"""
 
 import os
 import re
@@ -120,6 +122,38 @@ def test_info(capsys):
     assert facts["BLAS"]
 
 
+def test_bench_times_steps(capsys):
+    assert cli.main(["bench", "lenet5:8", "odd_pools:3", "--seconds", "0"]) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    threads = pronghorn.config.num_threads()
+    assert re.search(rf"threads: {threads}, float32 peak: \d+ GFLOP/s", head)
+    assert [line.partition(": ")[0] for line in lines] == ["lenet5:8", "odd_pools:3"]
+    number = r"([\d.,e+-]+)"
+    for line, batch in zip(lines, (8, 3), strict=True):
+        found = re.search(rf": {number} ms/step .* {number} images/s, {number} G", line)
+        milliseconds, images, gflops = (n.replace(",", "") for n in found.groups())
+        expected = 1e3 * batch / float(milliseconds)
+        assert float(images) == pytest.approx(expected, rel=0.01)
+        assert float(gflops) > 0
+
+
+def test_bench_profiles_the_stages_of_a_step(capsys):
+    assert cli.main(["bench", "--profile", "cifar:2", "--seconds", "0"]) == 0
+    first, _, title, head, *lines = capsys.readouterr().out.splitlines()
+    peak = float(re.search(r"threads: 1, float32 peak: (\d+) GFLOP/s", first)[1])
+    assert title == "cifar:2, a training step, mean of 1"
+    assert re.split(r"\s{2,}", head) == ["stage", "ms", "GFLOP/s", "GB/s", "% of peak"]
+    rows = {}
+    for line in lines:
+        name, *numbers = re.split(r"\s{2,}", line)
+        rows[re.sub(r"_?\d+ ", " ", name)] = numbers
+    assert {"conv2d conv2d backward", "update"} <= rows.keys()
+    milliseconds, gflops, _, percent = map(float, rows["conv2d conv2d forward"])
+    assert 0 < milliseconds < float(rows["all stages"][0])
+    assert percent == pytest.approx(100 * gflops / peak, rel=0.02, abs=0.1)
+    assert rows["update"][1] == "-"
+
+
 def test_version(capsys):
     with pytest.raises(SystemExit, match="0"):
         cli.main(["--version"])
@@ -133,6 +167,10 @@ def test_version(capsys):
         (["train"], "invalid choice: 'train'"),
         (["demo", "--epochs", "0"], "positive integer, got '0'"),
         (["demo", "--batch-size", "many"], "positive integer, got 'many'"),
+        (["bench"], "required: NET:BATCH"),
+        (["bench", "lenet5"], "expected NETWORK:BATCH with one of lenet5.*'lenet5'"),
+        (["bench", "lenet5:0"], "expected NETWORK:BATCH.*'lenet5:0'"),
+        (["bench", "lenet5:1", "--seconds", "-1"], "seconds from 0 to 3600, got '-1'"),
         (["demo", "--nothing"], "unrecognized arguments: --nothing"),
         (["demo", "--seed", "-1"], "from 0 to"),
         (["demo", "--data", "/no/where"], "no folder '/no/where'"),

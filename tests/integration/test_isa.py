@@ -81,6 +81,13 @@ def test_the_widest_set_is_the_default():
         assert done.stdout.strip() == _core.supported_isas()[0], done.stderr
 
 
+def test_blas_is_held_to_the_forced_set():
+    kernels = {"baseline": "Katmai", "avx2": "Haswell", "avx512": "SkylakeX"}
+    for isa in _core.supported_isas():
+        done = run(isa, "from pronghorn._native import core; print(core.blas_info())")
+        assert kernels[isa] in done.stdout, done.stderr
+
+
 @pytest.mark.parametrize("isa", ["avx", "AVX2", "avx512 ", "none", "1"])
 def test_a_misspelt_set_is_an_error_that_lists_the_sets(isa):
     done = run(isa, "import pronghorn")

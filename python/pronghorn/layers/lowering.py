@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pronghorn._native import core as _core
+from pronghorn.config import conv_algorithm, fusion
 from pronghorn.tracing import record_call
 
 if TYPE_CHECKING:
@@ -34,6 +35,11 @@ def named(layer: Layer) -> Iterator[None]:
         if not message.startswith("["):  # an inner layer is named already
             raise
         raise ValueError(f"{layer.label}: {message}") from error
+
+
+def choices() -> dict[str, Any]:
+    """The settings that plans are made by, and a part of the key of those kept."""
+    return {"conv_algorithm": conv_algorithm(), "fusion": fusion()}
 
 
 class GraphBuilder:
@@ -65,6 +71,10 @@ class GraphBuilder:
         self._parameters: dict[int, int] = {}
         self._constants: dict[tuple[tuple[int, ...], bytes], int] = {}
         self._label = ""
+
+    def compile(self, **request: Any) -> _core.Plan:
+        """The plan of what has been recorded, by the settings of this moment."""
+        return self.core.compile(**request, **choices())
 
     def input(self, shape: Sequence[int], dtype: str = "float32") -> int:
         """An array of the caller; `shape` without the batch."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pronghorn import ops, tracing
 from pronghorn.layers.layer import Layer
-from pronghorn.layers.lowering import GraphBuilder, named
+from pronghorn.layers.lowering import GraphBuilder, choices, named
 from pronghorn.layers.symbolic import KerasTensor
 from pronghorn.models.model import Model
 from pronghorn.variable import Variable
@@ -57,7 +57,13 @@ def gradients(model: Model, x: Any, wrt: Any = None, loss: Loss = None) -> Any:
         single = not isinstance(wrt, list | tuple)
         targets = [_target(model, one) for one in ([wrt] if single else wrt)]
     shapes = tuple(feed.shape for feed in feeds)
-    key = ("gradients", loss, tuple(map(_key, targets)), shapes)
+    key = (
+        "gradients",
+        loss,
+        tuple(map(_key, targets)),
+        shapes,
+        *choices().values(),
+    )
     made = model.plans.get(key, lambda: _Plan(model, feeds, targets, loss))
     found = made.run(feeds)
     results = [found[_key(one)] for one in targets]
@@ -109,7 +115,7 @@ class _Plan:
                     f"gradients: expected {target!r} to be a part of {model.label}"
                 )
         self._keys += used
-        self._plan = graph.core.compile(losses=[(value, -1, "sum", 1.0)])
+        self._plan = graph.compile(losses=[(value, -1, "sum", 1.0)])
 
     def _input(self, graph: GraphBuilder, shape: Sequence[int], key: int) -> int:
         wanted = key in self._wanted

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pronghorn._native import core as _core
-from pronghorn.config import conv_algorithm
-from pronghorn.layers.lowering import GraphBuilder, named
+from pronghorn.layers.lowering import GraphBuilder, choices, named
 
 if TYPE_CHECKING:
     from pronghorn.calls import Arguments
@@ -70,7 +69,7 @@ class ForwardPlan:
             inputs = [graph.input(feed.shape[1:], str(feed.dtype)) for feed in feeds]
         outputs = graph.lower(layer, inputs, call=call)
         self.shapes = [graph.shape(tensor) for tensor in outputs]
-        self.plan = graph.core.compile(outputs=outputs, conv_algorithm=conv_algorithm())
+        self.plan = graph.compile(outputs=outputs)
 
 
 def forward_plan(
@@ -87,8 +86,8 @@ def forward_plan(
 
     signature = tuple((feed.shape[1:], feed.dtype.char) for feed in feeds)
     modes = _modes(layer) if training else ()
-    choices = (training, modes, batch, call and call.key, conv_algorithm())
-    key = ("forward", *choices, signature)
+    mode = (training, modes, batch, call and call.key)
+    key = ("forward", *mode, *choices().values(), signature)
     return layer.plans.get(key, make)
 
 
@@ -130,7 +129,7 @@ def step_plan(
         batch,
         trainable,
         samples.signature,
-        conv_algorithm(),
+        *choices().values(),
     )
     return model.plans.get(key, make)
 
@@ -181,11 +180,10 @@ def _make_step_plan(
             f"Model '{model.name}': no loss to compute, give compile() a `loss` or "
             "call add_loss in a layer"
         )
-    return graph.core.compile(
+    return graph.compile(
         outputs=[predictions[i] for i in samples.handed_out],
         losses=losses,
         metrics=plain + weighted,
         optimizer=None if optimizer is None else optimizer.rule(),
-        conv_algorithm=conv_algorithm(),
         penalties=graph.penalties,
     )

@@ -3,7 +3,7 @@
 
 Activations are (height, width, channels), kernels and weights as in Keras. To add a
 kind of layer, add a class here and a case to `output_shape`, `weight_shapes`,
-`forward_flops` and to each engine.
+`forward_flops`, to keras_model.py and to the engines of benchmarks/.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ from numpy.typing import NDArray
 Array: TypeAlias = NDArray[np.float32]
 Shape: TypeAlias = tuple[int, ...]
 Activation: TypeAlias = Literal["linear", "relu", "tanh"]
+LEARNING_RATE = 0.01  # networks are trained by SGD
+MOMENTUM = 0.9
+EPOCH_BYTES = 32e6  # data of an epoch: some steps of any network, many of a small one
+EPOCH_GFLOP = 300  # arithmetic of an epoch: about a second
 
 
 @dataclass(frozen=True)
@@ -158,6 +162,16 @@ class Network:
         y = (y_rng.random((samples, *places)) * classes).astype(np.int32)
         return x, y
 
+    def epoch_steps(self, batch: int, least: int, most: int = 2048) -> int:
+        """Batches of an epoch: of small networks enough to hide what an epoch costs."""
+        in_bytes = EPOCH_BYTES / (4 * batch * math.prod(self.input_shape))
+        in_flops = 1e9 * EPOCH_GFLOP / (batch * self.step_flops())
+        return min(max(int(min(in_bytes, in_flops)), least), most)
+
+    def predict_flops(self) -> int:
+        """Floating-point operations of a prediction per image, counted as below."""
+        return sum(self._forward_flops())
+
     def step_flops(self) -> int:
         """Floating-point operations of a training step per image.
 
@@ -165,13 +179,16 @@ class Network:
         forward, dw, and dx of all layers but the first. Bias, normalisation, pooling,
         loss and update are not counted.
         """
+        costs = self._forward_flops()
+        first = next(cost for cost in costs if cost)
+        return 3 * sum(costs) - first
+
+    def _forward_flops(self) -> list[int]:
         shapes = self.shapes()
-        costs = [
+        return [
             forward_flops(layer, shapes[self.inputs(index)[0]])
             for index, layer in enumerate(self.layers)
         ]
-        first = next(cost for cost in costs if cost)
-        return 3 * sum(costs) - first
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:

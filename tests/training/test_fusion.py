@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fusion changes plans, not what they compute: the same models with and without."""
+
+import numpy as np
+import pytest
+
+from pronghorn import Input, Model, Sequential, config, layers, losses, optimizers
+from pronghorn.models import gradients
+from pronghorn.utils import set_random_seed
+
+SHAPE, CLASSES = (13, 11, 17), 5
+
+
+def pooled():
+    """The gate of a ReLU moves into the max-pool behind it."""
+    return Sequential(
+        [
+            Input(SHAPE),
+            layers.Conv2D(19, 3, activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Conv2D(7, 3, padding="same", activation="tanh"),
+            layers.Flatten(),
+            layers.Dense(9, activation="relu"),
+            layers.Dense(CLASSES, activation="softmax"),
+        ]
+    )
+
+
+def residual():
+    """A shortcut: what a ReLU alone reads is no norm, but a sum."""
+    image = Input(SHAPE)
+    x = layers.Conv2D(17, 3, padding="same", use_bias=False)(image)
+    x = layers.ReLU()(layers.BatchNormalization()(x))
+    x = layers.BatchNormalization()(layers.Conv2D(17, 3, padding="same")(x))
+    x = layers.ReLU()(layers.Add()([x, image]))
+    x = layers.GlobalAveragePooling2D()(x)
+    return Model(image, layers.Dense(CLASSES, activation="softmax")(x))
+
+
+def depthwise():
+    """What norms write is made once more for the backward pass."""
+    return Sequential(
+        [
+            Input(SHAPE),
+            layers.DepthwiseConv2D(3, padding="same", use_bias=False),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+            layers.Conv2D(24, 1, use_bias=False),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+            layers.Conv2DTranspose(6, 2, strides=2, activation="relu"),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(CLASSES, activation="softmax"),
+        ]
+    )
+
+
+# Activations that stay stages of their own with fusion, and without; whether norms are
+# made once more (which of them depends on the instruction set's layouts).
+ALONE = {
+    "pooled": (1, 3, False),
+    "residual": (1, 2, False),
+    "depthwise": (0, 3, True),
+}
+NETWORKS = {build.__name__: build for build in (pooled, residual, depthwise)}
+
+
+@pytest.fixture
+def unset(monkeypatch):
+    monkeypatch.delenv("PRONGHORN_FUSION", raising=False)
+    monkeypatch.setattr(config, "_fusion", None)
+    return monkeypatch
+
+
+def data(samples=23):
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=(samples, *SHAPE)).astype(np.float32)
+    return x, rng.integers(0, CLASSES, samples)
+
+
+def made(name):
+    set_random_seed(3)
+    model = NETWORKS[name]()
+    loss = losses.SparseCategoricalCrossentropy()
+    model.compile(optimizers.SGD(0.05, momentum=0.9), loss, metrics=["accuracy"])
+    return model
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_training_agrees_within_rounding(unset, name):
+    x, y = data()
+    found = []
+    for on in (True, False):
+        config.set_fusion(on)
+        model = made(name)
+        history = model.fit(x, y, batch_size=8, epochs=2, shuffle=False, verbose=0)
+        found.append(
+            [
+                np.array([history.history[key] for key in ("loss", "accuracy")]),
+                model.predict(x, verbose=0),
+                gradients(model, x, loss=1),
+                *model.get_weights(),
+            ]
+        )
+    assert found[0][0][0, 1] < found[0][0][0, 0]  # there was something to learn
+    for fused, plain in zip(*found, strict=True):
+        scale = np.abs(plain).max()
+        np.testing.assert_allclose(fused, plain, rtol=0, atol=2e-5 * scale)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_setting_changes_plans_both_ways(unset, name):
+    x, y = data(8)
+    model = made(name)
+    stages = []
+    for on in (True, False, True):
+        config.set_fusion(on)
+        stages.append([row.stage for row in model.profile(x, y, repeats=1)])
+    assert stages[0] == stages[2]
+    fused, plain = ([one.split(maxsplit=1)[1:] for one in part] for part in stages[:2])
+    assert fused.count(["activation forward"]) == ALONE[name][0]
+    assert plain.count(["activation forward"]) == ALONE[name][1]
+    assert plain.count(["activation backward"]) == ALONE[name][1]
+    norms = ["batch_norm forward"]
+    assert (fused.count(norms) > plain.count(norms)) == ALONE[name][2]
+
+
+def test_a_norm_is_folded_in_inference_with_fusion_alone(unset):
+    x, y = data()
+    model = made("residual")
+    model.fit(x, y, batch_size=8, epochs=2, verbose=0)
+    found = []
+    for on in (True, False):
+        config.set_fusion(on)
+        found.append(model.predict(x, verbose=0))
+    assert not np.array_equal(*found)
+    np.testing.assert_allclose(*found, rtol=0, atol=1e-5)
+
+
+def test_the_environment_sets_what_set_fusion_has_not(unset):
+    assert config.fusion() is True
+    unset.setenv("PRONGHORN_FUSION", "0")
+    assert config.fusion() is False
+    config.set_fusion(True)
+    assert config.fusion() is True
+
+
+def test_what_is_no_setting_is_refused(unset):
+    with pytest.raises(TypeError, match="set_fusion: expected True or False, got 1"):
+        config.set_fusion(1)
+    unset.setenv("PRONGHORN_FUSION", "off")
+    with pytest.raises(ValueError, match=r"PRONGHORN_FUSION: expected 0 or 1.*'off'"):
+        config.fusion()
