@@ -9,8 +9,8 @@ import os
 from pronghorn._native import core as _core
 
 _CONV_ALGORITHMS = ("auto", "direct", "winograd", "im2col")
-_conv_algorithm: str | None = None  # None until set: what PRONGHORN_CONV says
-_fusion: bool | None = None  # None until set: what PRONGHORN_FUSION says
+_conv_algorithm: str | None = None  # None until it is set or PRONGHORN_CONV was read
+_fusion: bool | None = None  # the same with PRONGHORN_FUSION
 DATA_FORMATS = ("channels_last", "channels_first")
 _settings = {"image_data_format": "channels_last"}
 
@@ -55,14 +55,15 @@ def set_conv_algorithm(name: str) -> None:
 
 def conv_algorithm() -> str:
     """How convolutions are computed; see set_conv_algorithm."""
-    if _conv_algorithm is not None:
-        return _conv_algorithm
-    name = os.environ.get("PRONGHORN_CONV") or "auto"
-    if name not in _CONV_ALGORITHMS:
-        raise ValueError(
-            f"PRONGHORN_CONV: expected one of {_CONV_ALGORITHMS}, got {name!r}"
-        )
-    return name
+    global _conv_algorithm  # noqa: PLW0603 read once: every call of a model asks
+    if _conv_algorithm is None:
+        name = os.environ.get("PRONGHORN_CONV") or "auto"
+        if name not in _CONV_ALGORITHMS:
+            raise ValueError(
+                f"PRONGHORN_CONV: expected one of {_CONV_ALGORITHMS}, got {name!r}"
+            )
+        _conv_algorithm = name
+    return _conv_algorithm
 
 
 def set_fusion(on: bool) -> None:
@@ -85,12 +86,13 @@ def set_fusion(on: bool) -> None:
 
 def fusion() -> bool:
     """Whether layers share passes over memory; see set_fusion."""
-    if _fusion is not None:
-        return _fusion
-    text = os.environ.get("PRONGHORN_FUSION") or "1"
-    if text not in ("0", "1"):
-        raise ValueError(f"PRONGHORN_FUSION: expected 0 or 1, got {text!r}")
-    return text == "1"
+    global _fusion  # noqa: PLW0603
+    if _fusion is None:
+        text = os.environ.get("PRONGHORN_FUSION") or "1"
+        if text not in ("0", "1"):
+            raise ValueError(f"PRONGHORN_FUSION: expected 0 or 1, got {text!r}")
+        _fusion = text == "1"
+    return _fusion
 
 
 def image_data_format() -> str:

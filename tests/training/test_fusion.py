@@ -138,10 +138,13 @@ def test_a_norm_is_folded_in_inference_with_fusion_alone(unset):
 
 
 def test_the_environment_sets_what_set_fusion_has_not(unset):
-    assert config.fusion() is True
     unset.setenv("PRONGHORN_FUSION", "0")
     assert config.fusion() is False
     config.set_fusion(True)
+    assert config.fusion() is True
+
+
+def test_fusion_is_on_by_default(unset):
     assert config.fusion() is True
 
 

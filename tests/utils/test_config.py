@@ -37,11 +37,14 @@ def unset_conv_algorithm(monkeypatch):
 
 
 def test_conv_algorithm(unset_conv_algorithm):
-    assert pronghorn.config.conv_algorithm() == "auto"
     unset_conv_algorithm.setenv("PRONGHORN_CONV", "im2col")
     assert pronghorn.config.conv_algorithm() == "im2col"
     pronghorn.config.set_conv_algorithm("direct")
     assert pronghorn.config.conv_algorithm() == "direct"
+
+
+def test_conv_algorithm_by_default(unset_conv_algorithm):
+    assert pronghorn.config.conv_algorithm() == "auto"
 
 
 def test_wrong_conv_algorithms_are_refused(unset_conv_algorithm):

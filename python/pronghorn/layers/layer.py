@@ -7,6 +7,7 @@ A layer has Keras's arguments, makes its weights in `build` and records its ops 
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Sequence
 from typing import Any, TypeVar
@@ -125,6 +126,7 @@ class Layer(Penalties):
         return tracing.record_call(self, graph, tensors, calls.plain(tensors))
 
     @classmethod
+    @functools.cache
     def is_traced(cls) -> bool:
         """Whether `call` says what the layer computes, not `lower`."""
         for base in cls.__mro__:
@@ -179,6 +181,8 @@ class Layer(Penalties):
         if kwargs.get("mask", 0) is None:
             del kwargs["mask"]
         self._check_arguments(args, kwargs)
+        if len(args) == 1 and isinstance(args[0], np.ndarray) and not kwargs:
+            return self._call_arrays(args, kwargs, bool(training))
         call = Arguments(args, kwargs, lambda one: isinstance(one, tracing.Tensor))
         if call.tensors:
             return self._call_traced(call, training)

@@ -17,7 +17,7 @@ from pronghorn.layers.lowering import GraphBuilder
 from pronghorn.layers.symbolic import KerasTensor, Node, Shape
 from pronghorn.models import configuration, folding, summary
 from pronghorn.models.network import Network
-from pronghorn.training import data
+from pronghorn.training import data, plans
 from pronghorn.training.trainer import Trainer
 
 
@@ -233,13 +233,12 @@ class Model(Trainer):
             )
         return feeds
 
-    def _feeds(
-        self, args: Sequence[Any], kwargs: dict[str, Any]
-    ) -> tuple[Arguments, list[data.Array]]:
+    def _call_arrays(
+        self, args: Sequence[Any], kwargs: dict[str, Any], training: bool
+    ) -> Any:
         if self.is_traced():
-            return super()._feeds(args, kwargs)
-        feeds = self.checked_inputs(args[0])
-        return calls.plain(feeds), feeds
+            return super()._call_arrays(args, kwargs, training)
+        return self._pack(plans.forward(self, self.checked_inputs(args[0]), training))
 
     def _build_from(self, x: Any) -> None:
         """Builds a model that is not built yet."""

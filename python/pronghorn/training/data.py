@@ -37,9 +37,10 @@ def as_numbers(x: Any, name: str) -> Array:
 def as_feed(x: Any, name: str) -> Array:
     """An input of a model: uint8 as it is, all else as float32."""
     array = as_numbers(x, name)
+    if array.dtype in (np.float32, np.uint8):
+        return np.ascontiguousarray(array)
     with np.errstate(over="ignore"):
-        dtype = np.uint8 if array.dtype == np.uint8 else np.float32
-        return np.ascontiguousarray(array, dtype)
+        return np.ascontiguousarray(array, np.float32)
 
 
 def as_input(x: Any, expected: Sequence[int | None], name: str) -> Array:
