@@ -300,6 +300,13 @@ struct UnaryFunction {
     float alpha, beta;
 };
 
+/// Losses that are sums over a function of one prediction and its target: pointwise_loss_list.inc.
+enum class PointwiseLoss : int32_t {
+#define PRONGHORN_POINTWISE_LOSS(Type) k##Type,
+#include "kernels/pointwise_loss_list.inc"
+#undef PRONGHORN_POINTWISE_LOSS
+};
+
 /// A contiguous matrix, and what it is combined with: one value for each row, or for each column.
 struct Grid {
     int64_t rows, columns;
