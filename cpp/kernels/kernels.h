@@ -300,11 +300,41 @@ struct UnaryFunction {
     float alpha, beta;
 };
 
-/// Losses that are sums over a function of one prediction and its target: pointwise_loss_list.inc.
-enum class PointwiseLoss : int32_t {
-#define PRONGHORN_POINTWISE_LOSS(Type) k##Type,
+/// A loss of one prediction and its target t, which counts as target_scale * t + target_shift; what
+/// alpha, beta and gamma are, the function says (pointwise_functions.h).
+enum class Pointwise : int32_t {
+#define PRONGHORN_POINTWISE_LOSS(name, Type) k##Type,
 #include "kernels/pointwise_loss_list.inc"
 #undef PRONGHORN_POINTWISE_LOSS
+};
+
+struct PointwiseLoss {
+    Pointwise kind;
+    float target_scale = 1, target_shift = 0;
+    float alpha = 0, beta = 0, gamma = 0;
+};
+
+/// Predictions p and targets t, both (rows, columns) contiguous; weights of the rows or null.
+struct LossRows {
+    int64_t rows, columns;
+    const float *p, *t, *weights;
+};
+
+/// -sum t log q of rows of `classes`, each times its weight (null: 1). From logits q is softmax(x),
+/// else x / sum x clipped to [1e-7, 1 - 1e-7]. t is target_scale * target + target_shift; without a
+/// target (null) it is 1 for the class `label` and 0 else, and nothing but 0 in rows whose label is
+/// `ignored` (-1: none). The focal form (alpha, one for each class, is not null) has terms
+/// -t alpha (1 - q)^gamma log q, and clips from logits too.
+struct Crossentropy {
+    int64_t rows, classes;
+    bool from_logits;
+    const float* target;
+    float target_scale, target_shift;
+    const int32_t* label;
+    int32_t ignored;
+    const float *x, *weights;
+    const float* alpha;
+    float gamma;
 };
 
 /// A contiguous matrix, and what it is combined with: one value for each row, or for each column.

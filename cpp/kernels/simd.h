@@ -26,6 +26,9 @@ inline void prefetch(const float* x) { __builtin_prefetch(x); }
 
 inline Vec relu(Vec x) { return max_number(zero(), x); }  // of NaN: NaN, the second operand
 
+inline Vec one() { return set1(1.0f); }
+inline Vec where(Mask mask, Vec value) { return select(mask, value, zero()); }
+
 /// Calls body(index, count) for [0, size) in whole vectors, the last one with count < kLanes.
 template <typename Body>
 inline void for_vectors(int64_t size, Body body) {

@@ -145,4 +145,17 @@ inline Vec floor(Vec x) {
 }
 inline Vec ceil(Vec x) { return zero() - floor(zero() - x); }
 
+/// -1, 0 or 1.
+inline Vec sign_of(Vec x) { return select(less(zero(), abs(x)), copy_sign(one(), x), x); }
+
+/// x^n, its relative error growing with |n log x|; below 0 NaN unless n is whole.
+inline Vec power(Vec x, Vec n) {
+    const Vec half = set1(0.5f) * n;
+    const Mask whole = equal(round_to_even(n), n), even = equal(round_to_even(half), half);
+    const Vec size = exp(n * log(abs(x)));
+    const Vec odd = select(mask_and(whole, mask_not(even)), copy_sign(size, x), size);
+    const Vec y = select(mask_and(less(x, zero()), mask_not(whole)), set1(__builtin_nanf("")), odd);
+    return select(equal(n, zero()), one(), y);
+}
+
 }  // namespace pronghorn::PRONGHORN_ISA

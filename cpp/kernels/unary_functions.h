@@ -11,10 +11,8 @@ struct Numbers {
     Vec alpha, beta;
 };
 
-inline Vec one() { return set1(1.0f); }
 inline Vec half() { return set1(0.5f); }
 inline Vec as_number(Mask mask) { return select(mask, one(), zero()); }
-inline Vec where(Mask mask, Vec value) { return select(mask, value, zero()); }
 
 // ---- arithmetic
 
@@ -55,9 +53,7 @@ struct Step {
 };
 
 struct Sign : Step {
-    static Vec value(Vec x, Numbers) {
-        return select(less(zero(), abs(x)), copy_sign(one(), x), x);
-    }
+    static Vec value(Vec x, Numbers) { return sign_of(x); }
 };
 struct Floor : Step {
     static Vec value(Vec x, Numbers) { return floor(x); }

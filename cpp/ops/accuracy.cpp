@@ -50,28 +50,33 @@ class Accuracy final : public Loss {
         return above < k_;
     }
 
-    float forward(const float* y_pred, const float* target,
-                  float* /*state*/) const noexcept override {
-        int64_t right = 0;
+    /// How many of the row's elements, or whether the row itself, is right.
+    int64_t right(const Image& image, int64_t row) const noexcept {
+        const float* x = image.y_pred + row * last_;
         if (kind_ == Kind::kBinary) {
-            for (int64_t i = 0; i < rows_ * last_; ++i) {
-                right += (y_pred[i] > threshold_ ? 1.0f : 0.0f) == target[i];
+            const float* target = image.target + row * last_;
+            int64_t right = 0;
+            for (int64_t c = 0; c < last_; ++c) {
+                right += (x[c] > threshold_ ? 1.0f : 0.0f) == target[c];
             }
-            return static_cast<float>(right) / static_cast<float>(rows_ * last_);
+            return right;
         }
+        const int64_t truth =
+            kind_ == Kind::kSparse ? image.labels()[row] : argmax(image.target + row * last_);
+        return k_ == 0 ? argmax(x) == truth : is_in_top(x, truth);
+    }
+
+    double forward(const Image& image, float* /*state*/) const noexcept override {
+        double sum = 0;
         for (int64_t row = 0; row < rows_; ++row) {
-            const int64_t truth = kind_ == Kind::kSparse
-                                      ? reinterpret_cast<const int32_t*>(target)[row]
-                                      : argmax(target + row * last_);
-            const float* x = y_pred + row * last_;
-            right += k_ == 0 ? argmax(x) == truth : is_in_top(x, truth);
+            sum += static_cast<double>(image.weight(row)) * static_cast<double>(right(image, row));
         }
-        return static_cast<float>(right) / static_cast<float>(rows_);
+        return kind_ == Kind::kBinary ? sum / static_cast<double>(last_) : sum;
     }
 
     /// A step function: its derivative is zero where it has one.
-    void backward(const float* /*y_pred*/, const float* /*target*/, const float* /*state*/,
-                  float /*scale*/, float* d_pred) const noexcept override {
+    void backward(const Image& /*image*/, const float* /*state*/, float /*scale*/,
+                  float* d_pred) const noexcept override {
         for (int64_t i = 0; i < rows_ * last_; ++i) d_pred[i] = 0;
     }
 

@@ -28,8 +28,6 @@ Tensor Loss::infer(const std::vector<Tensor>& inputs) {
                   inputs[2].shape.elements(1) == rows_,
               name(), "expected ", rows_, " weights per image for y_pred ", y_pred, ", got ",
               inputs[2].shape);
-        pieces_ = rows_;
-        rows_ = 1;
     }
     return {Shape{y_pred[0]}};
 }
@@ -37,7 +35,7 @@ Tensor Loss::infer(const std::vector<Tensor>& inputs) {
 Signature Loss::plan(const PlanContext& context) {
     kernels_ = context.kernels;
     Signature signature;
-    signature.saved = pieces_ * stride();
+    signature.saved = stride();
     if (surveys()) signature.stages.push_back({Phase::kForward, false, 1, 0, 0});
     signature.stages.push_back({Phase::kForward, true, 1, 0, 0});
     if (context.training) signature.stages.push_back({Phase::kBackward, true, 1, 0, 0});
@@ -46,22 +44,22 @@ Signature Loss::plan(const PlanContext& context) {
 }
 
 void Loss::run(int stage, const Args& args, int64_t /*task*/) const noexcept {
-    const int64_t size = rows_ * last_, all = args.images * pieces_;
     if (surveys() && stage-- == 0) {
-        const float answer = survey(args.in[1], all);
-        for (int64_t i = 0; i < all; ++i) args.saved[(i + 1) * stride() - 1] = answer;
+        const float answer = survey(args.in[1], args.images);
+        for (int64_t i = 0; i < args.images; ++i) args.saved[(i + 1) * stride() - 1] = answer;
         return;
     }
-    if (stage == 0) std::fill(args.out, args.out + args.images, 0.0f);
-    for (int64_t i = 0; i < all; ++i) {
-        const float* y_pred = args.in[0] + i * size;
-        const float* target = args.in[1] + i * target_size();
+    const int64_t size = rows_ * last_;
+    for (int64_t i = 0; i < args.images; ++i) {
+        const Image image{args.in[0] + i * size, args.in[1] + i * target_size(),
+                          weighted_ ? args.in[2] + i * rows_ : nullptr};
         float* state = args.saved == nullptr ? nullptr : args.saved + i * stride();
         if (stage == 0) {
-            args.out[i / pieces_] += weight(args, i) * forward(y_pred, target, state);
+            const double mean = forward(image, state) / static_cast<double>(rows_);
+            args.out[i] = static_cast<float>(mean);
         } else {
-            const float scale = args.d_out[i / pieces_] * weight(args, i);
-            backward(y_pred, target, state, scale, args.d_in[0] + i * size);
+            const float scale = args.d_out[i] / static_cast<float>(rows_);
+            backward(image, state, scale, args.d_in[0] + i * size);
         }
     }
 }

@@ -23,20 +23,24 @@ class RowLoss : public Loss {
     virtual void row_slope(const float* y_pred, const float* target, float scale,
                            float* d_pred) const noexcept = 0;
 
-    float forward(const float* y_pred, const float* target,
-                  float* /*state*/) const noexcept override {
+    double forward(const Image& image, float* /*state*/) const noexcept override {
         double total = 0;
         for (int64_t row = 0; row < rows_; ++row) {
-            total += row_value(y_pred + row * last_, target + row * (target_size() / rows_));
+            total += image.weight(row) * row_value(image.y_pred + row * last_, target(image, row));
         }
-        return static_cast<float>(total / static_cast<double>(rows_));
+        return total;
     }
-    void backward(const float* y_pred, const float* target, const float* /*state*/, float scale,
+    void backward(const Image& image, const float* /*state*/, float scale,
                   float* d_pred) const noexcept override {
         for (int64_t row = 0; row < rows_; ++row) {
-            row_slope(y_pred + row * last_, target + row * (target_size() / rows_),
-                      scale / static_cast<float>(rows_), d_pred + row * last_);
+            row_slope(image.y_pred + row * last_, target(image, row), scale * image.weight(row),
+                      d_pred + row * last_);
         }
+    }
+
+   private:
+    const float* target(const Image& image, int64_t row) const {
+        return image.target + row * (target_size() / rows_);
     }
 };
 
@@ -109,92 +113,6 @@ class CosineSimilarity final : public RowLoss {
             d_pred[c] = static_cast<float>(-scale * (t[c] - along * p[c]) / (at.p * at.t));
         }
     }
-};
-
-/// sum over c of alpha (1 - q)^gamma (-t log q), q the normalised, clipped probability (Lin et al.
-/// 2017).
-class CategoricalFocal final : public RowLoss {
-   public:
-    explicit CategoricalFocal(Attributes& attributes)
-        : RowLoss(attributes),
-          from_logits_(attributes.flag("from_logits", false)),
-          alphas_(attributes.is_list("alpha") ? attributes.numbers("alpha", {})
-                                              : std::vector{attributes.number("alpha", 0.25)}),
-          gamma_(static_cast<float>(attributes.number("gamma", 2.0))),
-          smoothing_(static_cast<float>(attributes.number("label_smoothing", 0.0))) {}
-
-    Tensor infer(const std::vector<Tensor>& inputs) override {
-        const Tensor output = RowLoss::infer(inputs);
-        check(alphas_.size() == 1 || static_cast<int64_t>(alphas_.size()) == last_, name(),
-              "expected one alpha or ", last_, ", one for each class, got ", alphas_.size());
-        return output;
-    }
-
-    bool accept_logits() override {
-        const bool accepts = !from_logits_;
-        from_logits_ = true;
-        return accepts;
-    }
-
-   protected:
-    struct Scale {
-        float peak = 0;
-        double sum = 0;
-    };
-    Scale scale_of(const float* x) const {
-        Scale at;
-        at.peak = from_logits_ ? *std::max_element(x, x + last_) : 0.0f;
-        for (int64_t c = 0; c < last_; ++c) {
-            at.sum += from_logits_ ? std::exp(static_cast<double>(x[c]) - at.peak) : x[c];
-        }
-        return at;
-    }
-    float probability(float x, const Scale& at) const {
-        const double part = from_logits_ ? std::exp(static_cast<double>(x) - at.peak) : x;
-        return static_cast<float>(part / at.sum);
-    }
-    float smooth(float t) const {
-        return t * (1.0f - smoothing_) + smoothing_ / static_cast<float>(last_);
-    }
-    float alpha(int64_t c) const {
-        return static_cast<float>(alphas_[alphas_.size() == 1 ? 0 : static_cast<size_t>(c)]);
-    }
-    static float clipped(float q) { return std::min(std::max(q, kEpsilon), 1.0f - kEpsilon); }
-
-    double row_value(const float* x, const float* t) const noexcept override {
-        const Scale at = scale_of(x);
-        double total = 0;
-        for (int64_t c = 0; c < last_; ++c) {
-            const float q = clipped(probability(x[c], at));
-            total -= smooth(t[c]) * alpha(c) * std::pow(1.0f - q, gamma_) * std::log(q);
-        }
-        return total;
-    }
-    void row_slope(const float* x, const float* t, float scale,
-                   float* d_x) const noexcept override {
-        const Scale at = scale_of(x);
-        double mean = 0;  // of the slopes by q, weighted by q: they all move the sum
-        for (int64_t c = 0; c < last_; ++c) {
-            const float q = probability(x[c], at);
-            float slope = 0;
-            if (q == clipped(q)) {
-                const float miss = 1.0f - q;
-                const float bend = gamma_ == 0 ? 0.0f : gamma_ * std::pow(miss, gamma_ - 1.0f);
-                slope = smooth(t[c]) * alpha(c) * (bend * std::log(q) - std::pow(miss, gamma_) / q);
-            }
-            d_x[c] = slope;
-            mean += static_cast<double>(slope) * q;
-        }
-        for (int64_t c = 0; c < last_; ++c) {
-            const double factor = from_logits_ ? probability(x[c], at) : 1.0 / at.sum;
-            d_x[c] = static_cast<float>(scale * factor * (d_x[c] - mean));
-        }
-    }
-
-   private:
-    bool from_logits_;
-    std::vector<double> alphas_;  // one for all classes, or one each
-    float gamma_, smoothing_;
 };
 
 /// Base: the target is a class number.
@@ -273,9 +191,7 @@ std::unique_ptr<Op> make_row_loss(Attributes& attributes) {
     const std::string kind = attributes.word("kind", "");
     if (kind == "categorical_hinge") return std::make_unique<CategoricalHinge>(attributes);
     if (kind == "cosine_similarity") return std::make_unique<CosineSimilarity>(attributes);
-    if (kind == "categorical_focal_crossentropy") {
-        return std::make_unique<CategoricalFocal>(attributes);
-    }
+    if (kind == "categorical_focal_crossentropy") return make_categorical_focal(attributes);
     if (kind == "multiclass_hinge") return std::make_unique<MulticlassHinge>(attributes);
     check(kind == "categorical_generalized_cross_entropy", "row_loss",
           "expected kind categorical_hinge, cosine_similarity, categorical_focal_crossentropy, "
