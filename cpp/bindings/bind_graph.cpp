@@ -58,10 +58,16 @@ void bind_graph(py::module_& module) {
              py::arg("shape"))
         .def_property_readonly(
             "array",
-            [](const py::object& self) -> py::array_t<float> {
-                const auto& buffer = self.cast<const Buffer&>();
-                const std::vector<int64_t> shape(buffer.shape().begin(), buffer.shape().end());
-                return py::array_t<float>(shape, buffer.data(), self);
+            [](const std::shared_ptr<Buffer>& buffer) -> py::array_t<float> {
+                using Held = std::shared_ptr<Buffer>;
+                auto held = std::make_unique<Held>(buffer);
+                const py::capsule view(held.get(), [](void* opaque) {
+                    const std::unique_ptr<Held> last(static_cast<Held*>(opaque));
+                    (*last)->take_back();
+                });
+                (*held.release())->lend();
+                const std::vector<int64_t> shape(buffer->shape().begin(), buffer->shape().end());
+                return py::array_t<float>(shape, buffer->data(), view);
             },
             "A writeable view; keeps the buffer alive.");
 

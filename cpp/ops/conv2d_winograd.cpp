@@ -356,7 +356,9 @@ std::unique_ptr<ConvAlgorithm> make_conv_winograd(const ConvProblem& problem) {
 }
 
 bool winograd_wins(const ConvProblem& p) {
-    return supports(p) && p.batch * p.height.out * p.width.out >= 300 && p.in_c >= 16 &&
+    // Transforming the kernel has to pay; predictions do it for once.
+    const int64_t least = p.trains() ? 300 : 150;
+    return supports(p) && p.batch * p.height.out * p.width.out >= least && p.in_c >= 16 &&
            p.out_c >= 16;
 }
 

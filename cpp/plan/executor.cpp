@@ -22,6 +22,7 @@ struct Plan::Run {
     const Call& call;
     std::vector<std::array<double, 2>>& totals;
     bool profiled = false;
+    bool fresh = true;  // what is done once a call has to be done
     Crew crew;
 };
 
@@ -39,8 +40,33 @@ int64_t Plan::memory_bytes() const {
 
 void Plan::reserve_memory() {
     const size_t bytes = sizeof(float) * static_cast<size_t>(memory_floats);
-    workspace_.need(std::max(bytes, slot_bytes()));
-    const Loan now(bytes);
+    const size_t lasting = sizeof(float) * static_cast<size_t>(lasting_floats);
+    workspace_.need(std::max({bytes, lasting, slot_bytes()}));
+    const Loan now(bytes), and_lasting(lasting);
+}
+
+/// Memory for what is computed from the weights; returns whether it has to be computed. The second
+/// call that finds the same weights takes memory of its own for it, for all calls to come.
+bool Plan::find_lasting() {
+    const size_t bytes = sizeof(float) * static_cast<size_t>(lasting_floats);
+    bool same = bytes > 0 && versions_.size() == parameters.size();
+    versions_.resize(parameters.size());
+    for (size_t i = 0; i < parameters.size(); ++i) {
+        const Buffer& buffer = *parameters[i].buffer;
+        same &= !buffer.lent() && buffer.version() == versions_[i];
+        versions_[i] = buffer.version();
+    }
+    const bool known = same && kept_.size() > 0;
+    if (same && !known) kept_ = Arena(bytes);
+    if (kept_.size() == 0) lent_ = Loan(bytes);
+    lasting_ = kept_.size() > 0 ? kept_.floats() : lent_.floats();
+    return !known;
+}
+
+void Plan::note_changes() noexcept {
+    if (failed()) versions_.clear();
+    if (!updates_parameters && !moves_state) return;
+    for (const Parameter& parameter : parameters) parameter.buffer->changed();
 }
 
 std::vector<std::array<double, 2>> Plan::run(const Call& call) {
@@ -54,7 +80,7 @@ std::vector<std::array<double, 2>> Plan::run(const Call& call) {
     struct Context {
         Plan* plan;
         Run run;
-    } context{this, {call, totals_, !seconds_.empty(), {}}};
+    } context{this, {call, totals_, !seconds_.empty(), find_lasting(), {}}};
     const auto body = [](void* opaque, int thread, int team) {
         auto& shared = *static_cast<Context*>(opaque);
         shared.plan->execute(shared.run, thread, team);
@@ -63,8 +89,10 @@ std::vector<std::array<double, 2>> Plan::run(const Call& call) {
     for (size_t i = 0; i < call.gradients.size(); ++i) {
         std::copy_n(here(kept_gradients[i]), kept_shapes[i].elements(), call.gradients[i]);
     }
+    note_changes();
     slots_.clear();
     memory_ = Loan();
+    lent_ = Loan();
     return totals_;
 }
 
@@ -102,7 +130,8 @@ void Plan::execute(Run& run, int thread, int team) noexcept {
     const auto items_of = [&](int64_t at) -> const std::vector<Item>& {
         static const std::vector<Item> kNone;
         const Segment& segment = segments[static_cast<size_t>(at % number_of_segments)];
-        return segment.once_per_call && at >= number_of_segments ? kNone : segment.items;
+        const bool done = at >= number_of_segments || !run.fresh;
+        return segment.once_per_call && done ? kNone : segment.items;
     };
     const auto run_at = [&](int64_t at, int64_t item) {
         run_item(run, segments[static_cast<size_t>(at % number_of_segments)],
@@ -234,6 +263,8 @@ float* Plan::resolve(const Run& run, int id, Cursor at, int64_t first_image) con
             return run.call.outputs[index] + (at.number * batch + first_image) * place.per_image;
         case Space::kBatch:
             return memory_.floats() + place.offset + first_image * place.per_image;
+        case Space::kLasting:
+            return lasting_ + place.offset;
         case Space::kSlot:
             return at.slot + place.offset;
         case Space::kParts: {

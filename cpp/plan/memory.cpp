@@ -70,8 +70,20 @@ void Planner::settle_lifetimes() {
         block.first = block.first < 0 ? part.first : std::min(block.first, part.first);
         if (block.last < 0) block.last = static_cast<int>(plan_->steps.size());
     }
+    // Weights rarely change between predictions, but mostly between evaluations.
+    const bool predicts = plan_->losses.empty() && !graph_.training();
+    int once_end = 0;
+    for (const Segment& segment : plan_->segments) {
+        if (segment.once_per_call && predicts) once_end = segment.end;
+    }
     for (Place& place : plan_->places) {
         if (place.space != Space::kBatch || place.first < 0) continue;
+        if (place.first < once_end && (place.keep || place.last >= once_end)) {
+            place.space = Space::kLasting;
+            place.offset = plan_->lasting_floats;
+            plan_->lasting_floats += aligned(place.size);
+            continue;
+        }
         for (const Chain& chain : chains_) {
             const bool inside = chain.begin <= place.first && place.last < chain.end;
             if (inside && place.per_image > 0 && !place.keep) place.space = Space::kSlot;
@@ -83,7 +95,7 @@ void Planner::settle_lifetimes() {
             const bool last = segment.begin <= place.last && place.last < segment.end;
             if (first) place.first = segment.begin;
             if (last) place.last = segment.end - 1;
-            place.keep |= first && segment.once_per_call;
+            place.keep |= first && segment.once_per_call && !predicts;
         }
     }
 }

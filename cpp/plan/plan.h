@@ -23,7 +23,8 @@ namespace pronghorn {
 /// Where a tensor lies. kFixed: outside the plan (parameters). kFeed, kUser: the caller's arrays of
 /// this call. kBatch: the plan's arena, for the whole batch. kSlot: the running thread's slot, for
 /// one slice. kParts: the plan's arena, one copy per part of the batch (partial gradients).
-enum class Space : uint8_t { kFixed, kFeed, kUser, kBatch, kSlot, kParts };
+/// kLasting: what is computed from the weights once a call, and kept while they do not change.
+enum class Space : uint8_t { kFixed, kFeed, kUser, kBatch, kSlot, kParts, kLasting };
 
 struct Place {
     Space space = Space::kBatch;
@@ -176,7 +177,9 @@ class Plan {
     std::vector<double> squares;    // sums of squares of the blocks of gradients
     std::vector<float> scales;      // by parameter: what clipping leaves of its gradient
     bool clips_norm() const { return updates_parameters && optimizer->clips_norm(); }
+    bool moves_state = false;  // parameters change in forward stages
     int64_t memory_floats = 0;
+    int64_t lasting_floats = 0;
     int64_t slot_floats = 0;     // local tensors of a slice
     int64_t scratch_floats = 0;  // behind them in the slot
     int64_t block_floats = 0;    // gradient block of an owner task, behind the scratch
@@ -205,14 +208,21 @@ class Plan {
     Adjustment penalty_of(size_t parameter) const;
     int threads_to_use() const;
     size_t slot_bytes() const;
-    float* here(int place) const noexcept {  // in the arena
-        return memory_.floats() + places[static_cast<size_t>(place)].offset;
+    float* here(int id) const noexcept {  // in the arena, or what lasts
+        const Place& place = places[static_cast<size_t>(id)];
+        return (place.space == Space::kLasting ? lasting_ : memory_.floats()) + place.offset;
     }
+    bool find_lasting();
+    void note_changes() noexcept;
     bool failed() const noexcept;
 
     WorkspaceUser workspace_;
     Loan memory_;              // of a call
     std::vector<Loan> slots_;  // one per thread
+    Loan lent_;                // what lasts, of this call alone
+    Arena kept_;               // or from call to call
+    float* lasting_ = nullptr;
+    std::vector<uint64_t> versions_;  // of the parameters in the last call
     std::vector<std::array<double, 2>> totals_;
     std::vector<double> seconds_;  // by step, while profiling
     ForkSafeLock lock_;

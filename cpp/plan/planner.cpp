@@ -168,7 +168,9 @@ void Planner::place_node(std::string name, Op* op, std::vector<int> inputs, int 
             Step step = bound_step(placed, stage);
             for (size_t i = 0; i < placed.inputs.size(); ++i) {
                 step.in[i] = value(placed.inputs[i]).place;
-                if (placed.signature.gradient[i] == GradientBy::kState) step.d_in[i] = step.in[i];
+                if (placed.signature.gradient[i] != GradientBy::kState) continue;
+                step.d_in[i] = step.in[i];
+                plan_->moves_state = true;
             }
             step.out = value(output).place;
             step.saved = placed.saved;
@@ -208,7 +210,8 @@ Step Planner::packing_step(const Placed& placed, size_t stage) const {
 /// The place of what a node computes from parameters alone. Its gradient has a target of its own,
 /// and those of its inputs wait for that: nothing may move them before.
 void Planner::place_parameter(const Placed& placed) {
-    value(placed.output).place = kept_place(spec(placed.output).shape.elements());
+    const int64_t size = spec(placed.output).shape.elements();
+    value(placed.output).place = graph_.training() ? kept_place(size) : plain_place(size);
     value(placed.output).target = new_target();
     for (int input : placed.inputs) is_late_[static_cast<size_t>(value(input).target)] = true;
 }
@@ -330,6 +333,7 @@ void Planner::place_penalty(const LossRequest& loss) {
     const Shape& shape = graph_.shape(loss.tensor);
     check(shape.elements() == 1 && loss.weight_input < 0, "graph",
           "expected a loss of parameters to be one value without sample weights, got ", shape);
+    place(value(loss.tensor).place).keep = true;
     plan_->losses.push_back({value(loss.tensor).place, kNowhere, loss.weight});
     if (!value(loss.tensor).wants_gradient) return;
     Step step;

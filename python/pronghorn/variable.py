@@ -67,18 +67,18 @@ class Variable(Operators):
             shape = value.shape
         # The memory comes first: a shape that is too large fails here, before numbers
         # are drawn.
-        self.buffer = _core.Buffer(tuple(operator.index(size) for size in shape))
+        self.shape = tuple(operator.index(size) for size in shape)
+        self.buffer = _core.Buffer(self.shape)
         self.assign(initializer(self.shape) if value is None else value)
 
     @property
     def value(self) -> Array:
-        """The memory itself: writing to it changes the weight."""
-        return self.buffer.array
+        """The memory itself: writing to it changes the weight.
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape, which never changes."""
-        return self.value.shape
+        As long as the array lives, nothing that was computed from the weight is kept
+        from one prediction to the next.
+        """
+        return self.buffer.array
 
     @property
     def dtype(self) -> str:
