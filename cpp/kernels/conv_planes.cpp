@@ -181,6 +181,26 @@ void gradient_channels(const ConvPlanesGradient& g, int64_t out, int64_t size) n
     }
 }
 
+Vec sum_of_plane(const ConvPlanesGradient& g, const float* dy) noexcept {
+    Vec sum = zero();
+    for (int64_t h = 0; h < g.out_h; ++h, dy += g.dy_row) {
+        for_vectors(g.out_w, [&](int64_t w, int count) { sum = sum + load_upto(dy + w, count); });
+    }
+    return sum;
+}
+
+void bias_gradient(const ConvPlanesGradient& g) noexcept {
+    for_vectors(g.out_c, [&](int64_t out, int count) {
+        Vec rows[kLanes];
+        for (int k = 0; k < kLanes; ++k) {
+            rows[k] = k < count ? sum_of_plane(g, g.dy + (out + k) * g.dy_plane) : zero();
+        }
+        const Vec sums = sum_rows(rows);
+        const Vec before = g.accumulate ? load_upto(g.db + out, count) : zero();
+        store_upto(g.db + out, before + sums, count);
+    });
+}
+
 }  // namespace
 
 void conv_planes(const ConvPlanes& conv) noexcept {
@@ -192,6 +212,8 @@ void conv_planes(const ConvPlanes& conv) noexcept {
 }
 
 void conv_planes_dw(const ConvPlanesGradient& gradient) noexcept {
+    if (gradient.db != nullptr) bias_gradient(gradient);
+    if (gradient.dw == nullptr) return;
     for (int64_t out = 0; out < gradient.out_c;) {
         const int64_t size = even_piece(out, gradient.out_c, kMostGradients);
         gradient_channels<kMostGradients>(gradient, out, size);

@@ -80,13 +80,13 @@ struct ConvPlanes {
 };
 
 /// dw[i, j, c, o] (+)= sum_{h, w} source(c, i, j, h, w) * dy[o*dy_plane + h*dy_row + w], dw
-/// contiguous.
+/// contiguous; db[o] (+)= sum_{h, w} dy[o*dy_plane + h*dy_row + w].
 struct ConvPlanesGradient {
     PlanesSource source;
     const float* dy;
     int64_t dy_plane, dy_row;
     int64_t out_c, out_h, out_w;
-    float* dw;
+    float *dw, *db;   // either may be null
     bool accumulate;  // += where true, = where false
 };
 

@@ -166,10 +166,13 @@ void reduce_row(int64_t size, const float* x, float* y) {
         const Vec last = load_partial(x + i, static_cast<int>(size - i));
         part[1] = select(inside, Way::combine(part[1], last), part[1]);
     }
-    float lanes[4 * kLanes];
-    for (int j = 0; j < 4; ++j) store(lanes + j * kLanes, part[j]);
-    Vec total = set1(*y);
-    for (float lane : lanes) total = Way::combine(total, set1(lane));
+    float lanes[kLanes];
+    store(lanes, Way::combine(Way::combine(part[0], part[1]), Way::combine(part[2], part[3])));
+    for (int half = kLanes / 2; half > 0; half /= 2) {
+        const Vec low = load_partial(lanes, half), high = load_partial(lanes + half, half);
+        store_partial(lanes, Way::combine(low, high), half);
+    }
+    const Vec total = Way::combine(set1(*y), set1(lanes[0]));
     store_partial(y, total, 1);
 }
 

@@ -111,17 +111,11 @@ class ConvOnPlanes final : public ConvAlgorithm {
             inside = top_.before * dy_row() + left_.before;
         }
         if (args.d_in[0] != nullptr) backward_x(dy, args, image);
-        const bool add = args.accumulate || image > 0;
-        if (args.d_in[1] != nullptr) {
-            p_.kernels->conv_planes_dw({source(padded_x(args, image, scratch)), dy + inside,
-                                        dy_plane(), dy_row(), p_.out_c, p_.height.out, p_.width.out,
-                                        args.d_in[1], add});
-        }
-        if (args.d_in[2] != nullptr) {
-            if (!add) std::fill_n(args.d_in[2], p_.out_c, 0.0f);
-            p_.kernels->reduce(Reduction::kSum,
-                               {p_.out_c, dy_plane(), dy, dy_plane(), args.d_in[2], 1, 0});
-        }
+        if (args.d_in[1] == nullptr && args.d_in[2] == nullptr) return;
+        const float* x = args.d_in[1] == nullptr ? nullptr : padded_x(args, image, scratch);
+        p_.kernels->conv_planes_dw({source(x), dy + inside, dy_plane(), dy_row(), p_.out_c,
+                                    p_.height.out, p_.width.out, args.d_in[1], args.d_in[2],
+                                    args.accumulate || image > 0});
     }
 
     void backward_x(const float* dy, const Args& args, int64_t image) const noexcept {

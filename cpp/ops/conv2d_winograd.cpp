@@ -148,21 +148,27 @@ class ConvWinograd final : public ConvAlgorithm {
     Signature plan() override {
         Signature signature;
         signature.packed = {forward_.packed(), 0, 0};
-        add_stage(signature, Job::kPrepare, Phase::kPrepare, prepare_tasks(forward_), 0, 0);
-        add_stage(signature, Job::kForward, Phase::kForward, forward_.tasks(), forward_.scratch(),
-                  forward_.flops());
+        add_stage(signature, Job::kPrepare, {Phase::kPrepare, false, prepare_tasks(forward_)}, 0);
+        add_stage(signature, Job::kForward,
+                  {Phase::kForward, false, forward_.tasks(), forward_.scratch(), forward_.flops()},
+                  0);
         if (p_.wants_dx) {
             signature.packed[1] = backward_.packed();
-            add_stage(signature, Job::kPrepareDx, Phase::kPrepare, prepare_tasks(backward_), 0, 0);
-            add_stage(signature, Job::kBackward, Phase::kBackward, backward_.tasks(),
-                      backward_.scratch(), backward_.flops());
+            add_stage(signature, Job::kPrepareDx,
+                      {Phase::kPrepare, false, prepare_tasks(backward_)}, 1);
+            add_stage(signature, Job::kBackward,
+                      {Phase::kBackward, false, backward_.tasks(), backward_.scratch(),
+                       backward_.flops()},
+                      1);
         }
         if (p_.wants_dw || p_.wants_db) {
             signature.packed[2] = gradient_.packed();
-            add_stage(signature, Job::kGradient, Phase::kBackward, gradient_.tasks(),
-                      gradient_.scratch(), p_.wants_dw ? gradient_.flops() : 0.0);
+            add_stage(signature, Job::kGradient,
+                      {Phase::kBackward, false, gradient_.tasks(), gradient_.scratch(),
+                       p_.wants_dw ? gradient_.flops() : 0.0},
+                      2);
             signature.stages.back().writes_d_in = false;
-            add_stage(signature, Job::kSum, Phase::kBackward, gradient_.sum_tasks(), 0, 0);
+            add_stage(signature, Job::kSum, {Phase::kBackward, false, gradient_.sum_tasks()}, 2);
             Stage& sum = signature.stages.back();
             sum.reads_d_out = sum.reads_out = sum.writes_d_in = false;
         }
@@ -220,14 +226,11 @@ class ConvWinograd final : public ConvAlgorithm {
         return ceil_div(pass.from.channels, kPrepareRows);
     }
 
-    void add_stage(Signature& signature, Job job, Phase phase, int64_t tasks, int64_t scratch,
-                   double flops) {
+    /// `packed`: the block that it writes or reads.
+    void add_stage(Signature& signature, Job job, Stage stage, size_t packed) {
+        stage.packed = packed;
+        signature.stages.push_back(stage);
         jobs_.push_back(job);
-        signature.stages.push_back({phase, false, tasks, scratch, flops});
-        Stage& stage = signature.stages.back();
-        stage.packed = job == Job::kPrepare || job == Job::kForward      ? 0
-                       : job == Job::kPrepareDx || job == Job::kBackward ? 1
-                                                                         : 2;
     }
 
     void prepare(const Args& args, const Pass& pass, bool transposed, int64_t task) const noexcept {

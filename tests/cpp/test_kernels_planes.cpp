@@ -103,15 +103,22 @@ void check_gradient(const Kernels& kernels, const Problem& p, bool accumulate) {
     const int64_t row = p.out_w + 2, plane = p.out_h * row + 3;  // dy may lie among others
     const Floats dy = random_floats(p.out_c * plane - 5, 5);
     Floats dw(at(p.taps() * p.in_c * p.out_c), 0.5f);
-    Doubles want(dw.size(), accumulate ? 0.5 : 0.0);
+    Floats db(at(p.out_c), 0.5f);
+    Doubles want(dw.size(), accumulate ? 0.5 : 0.0), want_db(db.size(), accumulate ? 0.5 : 0.0);
+    for (int64_t o = 0; o < p.out_c; ++o) {
+        for (int64_t i = 0; i < p.out_h * p.out_w; ++i) {
+            want_db[at(o)] += dy[at(o * plane + i / p.out_w * row + i % p.out_w)];
+        }
+    }
     p.for_terms([&](int64_t o, int64_t h, int64_t w, int64_t tap, int64_t c, int64_t from) {
         want[at((tap * p.in_c + c) * p.out_c + o)] +=
             static_cast<double>(x[at(from)]) * dy[at(o * plane + h * row + w)];
     });
     kernels.conv_planes_dw({p.source(x.data()), dy.data(), plane, row, p.out_c, p.out_h, p.out_w,
-                            dw.data(), accumulate});
+                            dw.data(), db.data(), accumulate});
     check_close(dw.data(), want.data(), static_cast<int64_t>(dw.size()), 1e-5,
                 "conv_planes_dw " + text(kernels, p));
+    check_close(db.data(), want_db.data(), p.out_c, 1e-5, "db " + text(kernels, p));
 }
 
 /// (pixels, channels) for (channels, pixels).
