@@ -108,20 +108,46 @@ inline void max_narrow(const float* x, int64_t begin, int64_t end, int64_t inner
     }
 }
 
+/// kCount vectors, each a chain of its own; `count` lanes of the last.
+template <int kCount>
+inline void max_columns(const float* x, int64_t begin, int64_t end, int64_t inner, int count,
+                        float* y, float* winners) {
+    const auto lanes = [count](int v) { return v + 1 < kCount ? kLanes : count; };
+    Vec best[kCount], winner[kCount];
+#pragma GCC unroll 4
+    for (int v = 0; v < kCount; ++v) {
+        best[v] = load_upto(x + begin * inner + v * kLanes, lanes(v));
+        winner[v] = set1(static_cast<float>(begin));
+    }
+    for (int64_t cell = begin + 1; cell < end; ++cell) {
+        const Vec number = set1(static_cast<float>(cell));
+#pragma GCC unroll 4
+        for (int v = 0; v < kCount; ++v) {
+            const Vec value = load_upto(x + cell * inner + v * kLanes, lanes(v));
+            const Mask better = beats(value, best[v]);
+            best[v] = select(better, value, best[v]);
+            winner[v] = select(better, number, winner[v]);
+        }
+    }
+#pragma GCC unroll 4
+    for (int v = 0; v < kCount; ++v) {
+        store_upto(y + v * kLanes, best[v], lanes(v));
+        if (winners != nullptr) store_upto(winners + v * kLanes, winner[v], lanes(v));
+    }
+}
+
 inline void max_wide(const float* x, int64_t begin, int64_t end, int64_t inner, float* y,
                      float* winners) {
-    for_vectors(inner, [=](int64_t i, int count) {
-        Vec best = load_upto(x + begin * inner + i, count);
-        Vec winner = set1(static_cast<float>(begin));
-        for (int64_t cell = begin + 1; cell < end; ++cell) {
-            const Vec value = load_upto(x + cell * inner + i, count);
-            const Mask better = beats(value, best);
-            best = select(better, value, best);
-            winner = select(better, set1(static_cast<float>(cell)), winner);
-        }
-        store_upto(y + i, best, count);
-        if (winners != nullptr) store_upto(winners + i, winner, count);
-    });
+    constexpr int kTogether = 4;
+    const auto at = [winners](int64_t i) { return winners == nullptr ? nullptr : winners + i; };
+    int64_t i = 0;
+    for (; i + kTogether * kLanes <= inner; i += kTogether * kLanes) {
+        max_columns<kTogether>(x + i, begin, end, inner, kLanes, y + i, at(i));
+    }
+    for (; i < inner; i += kLanes) {
+        const int count = inner - i < kLanes ? static_cast<int>(inner - i) : kLanes;
+        max_columns<1>(x + i, begin, end, inner, count, y + i, at(i));
+    }
 }
 
 }  // namespace
