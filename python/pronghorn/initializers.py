@@ -74,6 +74,30 @@ class Constant(Initializer):
         return np.full(shape, self.value, np.float32)
 
 
+class Identity(Initializer):
+    """A matrix that is `gain` on its diagonal and 0 elsewhere.
+
+    Args:
+        gain: Factor.
+
+    Example:
+        >>> Identity(2.0)((2, 3))
+        array([[2., 0., 0.],
+               [0., 2., 0.]], dtype=float32)
+    """
+
+    def __init__(self, gain: float = 1.0) -> None:
+        self.gain = gain
+
+    def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Array:  # noqa: ARG002
+        """Returns the initial values of a weight of that shape, a matrix."""
+        if len(shape) != 2:
+            raise ValueError(
+                f"Identity: expected the shape of a matrix, got {tuple(shape)}"
+            )
+        return np.float32(self.gain) * np.eye(shape[0], shape[1], dtype=np.float32)
+
+
 class _Random(Initializer):
     """Base class of random initializers: keeps the seed."""
 
@@ -147,6 +171,43 @@ class TruncatedNormal(_Random):
     def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Array:  # noqa: ARG002
         """Returns the initial values of a weight of that shape."""
         return _scaled(_truncated(self._generator(), shape), self.mean, self.stddev)
+
+
+class Orthogonal(_Random):
+    """A matrix with orthogonal rows, or columns where there are fewer of them.
+
+    Weights of more axes are matrices of the last axis against all others. Saxe,
+    McClelland and Ganguli, Exact solutions to the nonlinear dynamics of learning in
+    deep linear neural networks, 2014.
+
+    Args:
+        gain: Length of the rows or columns.
+        seed: Integer that fixes the values.
+
+    Example:
+        >>> w = Orthogonal(seed=1)((3, 3, 2, 4))  # 18 x 4
+        >>> bool(np.allclose(np.tensordot(w, w, ([0, 1, 2], [0, 1, 2])), np.eye(4),
+        ...                  atol=1e-6))
+        True
+    """
+
+    def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
+        super().__init__(seed)
+        self.gain = gain
+
+    def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Array:  # noqa: ARG002
+        """Returns the initial values of a weight of that shape."""
+        if len(shape) < 2:
+            raise ValueError(
+                f"Orthogonal: expected at least two axes, got shape {tuple(shape)}"
+            )
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        tall = (max(rows, columns), min(rows, columns))
+        # The signs make the distribution even (Mezzadri, 2007, section 5).
+        q, r = np.linalg.qr(self._generator().standard_normal(tall))
+        q *= np.where(np.diagonal(r) < 0, -1.0, 1.0)
+        values = self.gain * (q if rows >= columns else q.T)
+        return np.ascontiguousarray(values.reshape(shape), np.float32)
 
 
 class VarianceScaling(_Random):
@@ -296,9 +357,11 @@ _CLASSES = registry.table(
         GlorotUniform,
         HeNormal,
         HeUniform,
+        Identity,
         LecunNormal,
         LecunUniform,
         Ones,
+        Orthogonal,
         RandomNormal,
         RandomUniform,
         TruncatedNormal,
@@ -307,6 +370,18 @@ _CLASSES = registry.table(
     ],
     {"zero": Zeros, "one": Ones, "uniform": RandomUniform, "normal": RandomNormal},
 )
+
+# Keras's other names of the classes.
+constant = Constant
+glorot_normal, glorot_uniform = GlorotNormal, GlorotUniform
+he_normal, he_uniform = HeNormal, HeUniform
+identity = Identity
+lecun_normal, lecun_uniform = LecunNormal, LecunUniform
+ones, zeros = Ones, Zeros
+orthogonal = Orthogonal
+random_normal, random_uniform = RandomNormal, RandomUniform
+truncated_normal = TruncatedNormal
+variance_scaling = VarianceScaling
 
 InitializerLike = str | dict[str, Any] | Callable[..., Any]
 

@@ -152,6 +152,10 @@ class OrthogonalRegularizer(Regularizer):
         return graph.add("orthogonality", [weight], factor=self.factor, columns=columns)
 
 
+# Keras's other names of the classes.
+l1, l2, l1_l2 = L1, L2, L1L2
+orthogonal_regularizer = OrthogonalRegularizer
+
 RegularizerLike = str | dict[str, Any] | Regularizer | None
 
 _CLASSES: dict[str, type[Regularizer]] = registry.table(

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from pronghorn import initializers, utils
+from pronghorn import initializers, regularizers, utils
 
 SHAPE = (3, 5, 40, 60)  # a kernel: fan in 600, fan out 900
 FANS = {"glorot": 2 / 1500, "he": 2 / 600, "lecun": 1 / 600}
@@ -41,6 +41,43 @@ def test_dense_kernels_and_vectors():
     assert abs(abs(values).max() / math.sqrt(6 / 50) - 1) < 0.001
     values = initializers.HeUniform(seed=1)((50,))
     assert abs(values).max() <= math.sqrt(6 / 50)
+
+
+@pytest.mark.parametrize("shape", [(7, 4), (4, 7), (5, 5), (3, 3, 2, 11), (2, 3, 60)])
+def test_orthogonal_rows_or_columns(shape):
+    matrix = initializers.get("orthogonal")(shape).reshape(-1, shape[-1])
+    short = matrix if len(matrix) <= shape[-1] else matrix.T
+    np.testing.assert_allclose(short @ short.T, np.eye(len(short)), atol=1e-6)
+    scaled = initializers.Orthogonal(gain=3.0, seed=2)(shape)
+    np.testing.assert_allclose(
+        scaled, 3 * initializers.Orthogonal(seed=2)(shape), rtol=1e-6
+    )
+
+
+def test_orthogonal_signs_are_even():
+    first = [initializers.Orthogonal()((3, 3))[0, 0] for _ in range(400)]
+    assert abs(np.mean(first)) < 0.1
+
+
+def test_identity():
+    assert (initializers.Identity(0.5)((3, 4)) == 0.5 * np.eye(3, 4)).all()
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 2, 2)])
+def test_identity_is_a_matrix(shape):
+    with pytest.raises(ValueError, match="Identity: expected the shape of a matrix"):
+        initializers.Identity()(shape)
+
+
+def test_orthogonal_vectors_are_refused():
+    with pytest.raises(ValueError, match="Orthogonal: expected at least two axes"):
+        initializers.Orthogonal()((3,))
+
+
+def test_other_names():
+    assert initializers.he_normal is initializers.HeNormal
+    assert regularizers.l2(0.5).l2 == 0.5
+    assert regularizers.l1_l2(l1=0.1).l1 == 0.1
 
 
 def test_plain_distributions():
