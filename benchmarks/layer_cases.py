@@ -28,12 +28,12 @@ class Case:
     inputs: int = 1
 
 
-def _activation(name: str, module: str, **arguments: Any) -> Case:
+def _activation(name: str, module: str = "", **arguments: Any) -> Case:
     return Case(
         16,
         IMAGE,
         lambda layers: layers.Activation(name),
-        lambda nn: getattr(nn, module)(**arguments),
+        (lambda nn: getattr(nn, module)(**arguments)) if module else None,
     )
 
 
@@ -243,4 +243,135 @@ CASES: dict[str, Case] = {
     "Multiply": Case(16, IMAGE, lambda layers: layers.Multiply(), None, 2),
     "Maximum": Case(16, IMAGE, lambda layers: layers.Maximum(), None, 2),
     "Concatenate": Case(16, IMAGE, lambda layers: layers.Concatenate(), None, 2),
+}
+
+# The rest, most of them in one or three dimensions where they stand above in two.
+CASES |= {
+    "SeparableConv1D": Case(
+        16,
+        SIGNAL,
+        lambda layers: layers.SeparableConv1D(64, 5, padding="same"),
+        lambda nn: nn.Sequential(
+            nn.Conv1d(64, 64, 5, padding=2, groups=64, bias=False),
+            nn.Conv1d(64, 64, 1),
+        ),
+    ),
+    "Conv1DTranspose": Case(
+        16,
+        SIGNAL,
+        lambda layers: layers.Conv1DTranspose(64, 2, strides=2),
+        lambda nn: nn.ConvTranspose1d(64, 64, 2, stride=2),
+    ),
+    "Conv3DTranspose": Case(
+        4,
+        (8, 14, 14, 32),
+        lambda layers: layers.Conv3DTranspose(32, 2, strides=2),
+        lambda nn: nn.ConvTranspose3d(32, 32, 2, stride=2),
+    ),
+    "AveragePooling1D": Case(
+        16, SIGNAL, lambda layers: layers.AveragePooling1D(), lambda nn: nn.AvgPool1d(2)
+    ),
+    "GlobalMaxPooling1D": Case(
+        16,
+        SIGNAL,
+        lambda layers: layers.GlobalMaxPooling1D(),
+        lambda nn: nn.Sequential(nn.AdaptiveMaxPool1d(1), nn.Flatten()),
+    ),
+    "GlobalAveragePooling1D": Case(
+        16,
+        SIGNAL,
+        lambda layers: layers.GlobalAveragePooling1D(),
+        lambda nn: nn.Sequential(nn.AdaptiveAvgPool1d(1), nn.Flatten()),
+    ),
+    "GlobalMaxPooling3D": Case(
+        4,
+        VOLUME,
+        lambda layers: layers.GlobalMaxPooling3D(),
+        lambda nn: nn.Sequential(nn.AdaptiveMaxPool3d(1), nn.Flatten()),
+    ),
+    "GlobalAveragePooling3D": Case(
+        4,
+        VOLUME,
+        lambda layers: layers.GlobalAveragePooling3D(),
+        lambda nn: nn.Sequential(nn.AdaptiveAvgPool3d(1), nn.Flatten()),
+    ),
+    "AdaptiveMaxPooling1D": Case(
+        16,
+        SIGNAL,
+        lambda layers: layers.AdaptiveMaxPooling1D(7),
+        lambda nn: nn.AdaptiveMaxPool1d(7),
+    ),
+    "AdaptiveAveragePooling3D": Case(
+        4,
+        VOLUME,
+        lambda layers: layers.AdaptiveAveragePooling3D(7),
+        lambda nn: nn.AdaptiveAvgPool3d(7),
+    ),
+    "RMSNormalization": Case(
+        128,
+        (64, 256),
+        lambda layers: layers.RMSNormalization(),
+        lambda nn: nn.RMSNorm(256),
+    ),
+    "UnitNormalization": Case(
+        16, IMAGE, lambda layers: layers.UnitNormalization(), None
+    ),
+    "GaussianDropout": Case(
+        16, IMAGE, lambda layers: layers.GaussianDropout(0.1), None
+    ),
+    "AlphaDropout": Case(
+        16,
+        IMAGE,
+        lambda layers: layers.AlphaDropout(0.1),
+        lambda nn: nn.AlphaDropout(0.1),
+    ),
+    "ReLU 6": Case(16, IMAGE, lambda layers: layers.ReLU(6.0), lambda nn: nn.ReLU6()),
+    "Maxout": Case(128, (1024,), lambda layers: layers.Maxout(128), None),
+    "LocallyConnected2D": Case(
+        16, (14, 14, 32), lambda layers: layers.LocallyConnected2D(32, 3), None
+    ),
+    "Subtract": Case(16, IMAGE, lambda layers: layers.Subtract(), None, 2),
+    "Minimum": Case(16, IMAGE, lambda layers: layers.Minimum(), None, 2),
+    "Average": Case(16, IMAGE, lambda layers: layers.Average(), None, 2),
+    "Dot": Case(32, (64, 128), lambda layers: layers.Dot(axes=2), None, 2),
+    "TimeDistributed": Case(
+        32,
+        (20, 256),
+        lambda layers: layers.TimeDistributed(layers.Dense(128)),
+        lambda nn: nn.Linear(256, 128),
+    ),
+    "RepeatVector": Case(256, (256,), lambda layers: layers.RepeatVector(20), None),
+    "UpSampling1D": Case(
+        16,
+        SIGNAL,
+        lambda layers: layers.UpSampling1D(),
+        lambda nn: nn.Upsample(scale_factor=2),
+    ),
+    "UpSampling3D": Case(
+        4,
+        (8, 14, 14, 32),
+        lambda layers: layers.UpSampling3D(),
+        lambda nn: nn.Upsample(scale_factor=2),
+    ),
+    "ZeroPadding3D": Case(
+        4, VOLUME, lambda layers: layers.ZeroPadding3D(), lambda nn: nn.ZeroPad3d(1)
+    ),
+    "Cropping1D": Case(
+        16, SIGNAL, lambda layers: layers.Cropping1D(1), lambda nn: nn.ZeroPad1d(-1)
+    ),
+    "Resizing": Case(16, IMAGE, lambda layers: layers.Resizing(32, 32), None),
+    "Rescaling": Case(16, IMAGE, lambda layers: layers.Rescaling(1 / 255, -0.5), None),
+    "celu": _activation("celu", "CELU"),
+    "exponential": _activation("exponential"),
+    "glu": _activation("glu", "GLU", dim=1),
+    "hard_shrink": _activation("hard_shrink", "Hardshrink"),
+    "hard_tanh": _activation("hard_tanh", "Hardtanh"),
+    "log_sigmoid": _activation("log_sigmoid", "LogSigmoid"),
+    "log_softmax": _activation("log_softmax", "LogSoftmax", dim=1),
+    "soft_shrink": _activation("soft_shrink", "Softshrink"),
+    "sparse_plus": _activation("sparse_plus"),
+    "sparsemax": _activation("sparsemax"),
+    "squareplus": _activation("squareplus"),
+    "tanh_shrink": _activation("tanh_shrink", "Tanhshrink"),
+    "threshold": _activation("threshold"),
 }
