@@ -269,7 +269,10 @@ CASES |= {
         lambda nn: nn.ConvTranspose3d(32, 32, 2, stride=2),
     ),
     "AveragePooling1D": Case(
-        16, SIGNAL, lambda layers: layers.AveragePooling1D(), lambda nn: nn.AvgPool1d(2)
+        16,
+        SIGNAL,
+        lambda layers: layers.AveragePooling1D(2),
+        lambda nn: nn.AvgPool1d(2),
     ),
     "GlobalMaxPooling1D": Case(
         16,
@@ -373,5 +376,4 @@ CASES |= {
     "sparsemax": _activation("sparsemax"),
     "squareplus": _activation("squareplus"),
     "tanh_shrink": _activation("tanh_shrink", "Tanhshrink"),
-    "threshold": _activation("threshold"),
 }

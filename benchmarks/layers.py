@@ -74,7 +74,7 @@ def torch(case: Case, channels_last: bool) -> Any:
         layout = torch.contiguous_format
     module.to(memory_format=layout)
     order = (0, rank - 1, *range(1, rank - 1)) if rank > 2 else (0, 1)
-    if isinstance(module, torch.nn.LayerNorm):
+    if isinstance(module, torch.nn.LayerNorm | torch.nn.RMSNorm | torch.nn.Linear):
         order = tuple(range(rank))
     tensors = [torch.from_numpy(x).permute(order) for x in inputs]
     tensors = [x.contiguous(memory_format=layout).requires_grad_() for x in tensors]
