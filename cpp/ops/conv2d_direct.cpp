@@ -280,11 +280,9 @@ class ConvDirect final : public ConvAlgorithm {
         conv.out_w = p_.width.out;
         conv.out_c = piece.columns.count;
         conv.relu = p_.relu;
-        convolve_all(conv,
-                     {p_.depth.out, p_.depth.stride * padded_plane(),
-                      p_.height.out * p_.width.out * p_.out_c, group_in_,
-                      packs_forward_ ? panels_size(*p_.kernels, depth_, group_out_) : group_out_,
-                      group_out_});
+        convolve_all(conv, {p_.depth.out, p_.depth.stride * padded_plane(),
+                            p_.height.out * p_.width.out * p_.out_c, group_in_,
+                            packs_forward_ ? forward_group_ : group_out_, group_out_});
     }
 
     /// Rows of dy of that image (or group) as the backward pass reads it. Of a volume, all of them.
