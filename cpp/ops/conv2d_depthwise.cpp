@@ -130,9 +130,7 @@ class ConvDepthwise final : public ConvAlgorithm {
         pieces_ = multiplier_ == 1 && !p_.all_by_image && cuts_traffic(p_.batch, p_.out_size())
                       ? std::min(kPieces, p_.height.out)
                       : 1;
-        const bool cut = pieces_ > 1;
-        signature.stages.push_back(
-            {Phase::kForward, !cut, cut ? p_.batch * pieces_ : 1, copy_size(), p_.flops()});
+        signature.stages.push_back(forward_in_pieces(p_.batch, pieces_, copy_size(), p_.flops()));
         if (p_.trains()) {
             const int64_t gated = p_.masks_dy() ? p_.out_size() : 0;
             signature.stages.push_back(

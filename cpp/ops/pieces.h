@@ -23,6 +23,12 @@ inline bool cuts_traffic(int64_t batch, int64_t floats) {
     return cuts_images(batch, 40.0 * static_cast<double>(floats));
 }
 
+/// The forward stage of an op whose images are cut into `pieces`: by image where that is 1.
+inline Stage forward_in_pieces(int64_t batch, int64_t pieces, int64_t scratch, double flops) {
+    const bool cut = pieces > 1;
+    return {Phase::kForward, !cut, cut ? batch * pieces : 1, scratch, flops};
+}
+
 /// Part `number` of `count` of [0, size).
 inline Range part_of(int64_t size, int64_t number, int64_t count) {
     const int64_t begin = size * number / count;

@@ -56,9 +56,7 @@ class Pool2d final : public Op {
         pieces_ = context.layouts[0] == Layout::kRows && cuts_traffic(context.batch(), in_size())
                       ? std::min(kPieces, pool_.out_h)
                       : 1;
-        const bool cut = pieces_ > 1;
-        signature.stages.push_back(
-            {Phase::kForward, !cut, cut ? context.batch() * pieces_ : 1, 0, 0});
+        signature.stages.push_back(forward_in_pieces(context.batch(), pieces_, 0, 0));
         // The winners' cells, two bytes each, for the way back.
         if (kind_ == Kind::kMax && context.training) signature.saved = (out_size() + 1) / 2;
         if (context.training) signature.stages.push_back({Phase::kBackward, true, 1, 0, 0});
