@@ -4,11 +4,11 @@
 #include <omp.h>
 #include <pthread.h>
 #include <sched.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -68,24 +68,55 @@ int64_t nanoseconds_now() {
         .count();
 }
 
-int64_t involuntary_switches() {
-    rusage usage{};
-    getrusage(RUSAGE_THREAD, &usage);
-    return usage.ru_nivcsw;
+int64_t own_nanoseconds() {
+    timespec time{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return time.tv_sec * int64_t{1000000000} + time.tv_nsec;
 }
+
+/// When the last thread that stepped aside comes back.
+std::atomic<int64_t> disturbed_until{0};
 
 }  // namespace
 
-Crew::Preemption::Preemption() : looked(nanoseconds_now()), count(involuntary_switches()) {}
+CoreShare& CoreShare::of_this_thread() noexcept {
+    thread_local CoreShare share;
+    return share;
+}
 
-bool Crew::Preemption::noticed() noexcept {
-    constexpr int64_t kMillisecond = 1000000;
+void CoreShare::start() noexcept {
+    since_ = nanoseconds_now();
+    since_own_ = own_nanoseconds();
+}
+
+void CoreShare::add() noexcept {
+    total_ -= since_;
+    own_ -= since_own_;
+    start();
+    total_ += since_;
+    own_ += since_own_;
+}
+
+bool CoreShare::is_taken() noexcept {
+    constexpr int64_t kWindow = 2000000;
+    if (total_ + nanoseconds_now() - since_ < kWindow) return false;
+    add();
+    const bool taken = 4 * own_ < 3 * total_;
+    total_ = own_ = 0;
+    return taken;
+}
+
+int64_t CoreShare::rest() noexcept {
+    constexpr int64_t kShortest = 5000000, kLongest = 32 * kShortest;
     const int64_t now = nanoseconds_now();
-    if (now - looked < kMillisecond) return false;
-    looked = now;
-    const int64_t before = count;
-    count = involuntary_switches();
-    return count > before;
+    const bool again = now - rested_ < 2 * rest_;
+    rest_ = again ? std::min(2 * rest_, kLongest) : kShortest;
+    rested_ = now + rest_;
+    return rest_;
+}
+
+int undisturbed(int threads) noexcept {
+    return threads > 1 && nanoseconds_now() < disturbed_until.load() ? threads - 1 : threads;
 }
 
 void Crew::open(int64_t segment, bool finished) noexcept {
@@ -111,15 +142,16 @@ void Crew::wait_behind(uint32_t segment) noexcept {
         sched_yield();
     }
     segment_.wait(segment, std::memory_order_acquire);
+    CoreShare::of_this_thread().start();
 }
 
-void Crew::step_aside(Preemption& preemption) noexcept {
-    constexpr int64_t kLongest = 160;
+void Crew::step_aside(CoreShare& share) noexcept {
     if (active_.fetch_sub(1, std::memory_order_relaxed) > 1) {  // somebody else stays
+        const int64_t rest = share.rest();
+        disturbed_until.store(nanoseconds_now() + rest);
         std::unique_lock<std::mutex> guard(mutex_);
-        finished_.wait_for(guard, std::chrono::milliseconds(preemption.rest),
-                           [this] { return is_finished_; });
-        preemption.rest = std::min(2 * preemption.rest, kLongest);
+        finished_.wait_for(guard, std::chrono::nanoseconds(rest), [this] { return is_finished_; });
+        share.start();
     }
     active_.fetch_add(1, std::memory_order_relaxed);
 }

@@ -17,10 +17,30 @@ int num_threads();
 /// Throws ValueError outside [1, 1024].
 void set_num_threads(int threads);
 
+/// How much of its core a thread gets, over all its calls. A process beside it takes half; what else
+/// the system does there now and then takes less than a hundredth, and is nothing to wait for.
+class CoreShare {
+   public:
+    static CoreShare& of_this_thread() noexcept;
+    /// Time from here on counts; what went before, asleep, does not.
+    void start() noexcept;
+    /// Counts the time since start(), and starts again.
+    void add() noexcept;
+    /// Whether others took a quarter of the core, looked at every two milliseconds.
+    bool is_taken() noexcept;
+    /// Nanoseconds to leave the core to them: twice as long every time this is so, up to 160 ms.
+    int64_t rest() noexcept;
+
+   private:
+    int64_t since_ = 0, since_own_ = 0;  // nanoseconds of the wall's clock and of the thread's
+    int64_t total_ = 0, own_ = 0;
+    int64_t rest_ = 0, rested_ = 0;  // rested_: when the last rest ended
+};
+
 /// Hands out the items of numbered segments: all items of one, in any order by any thread, before
 /// the first of the next. Threads that have nothing to do spin for microseconds, then yield, then
-/// sleep. Only a thread that holds an item is waited for; one that another process keeps taking off
-/// its core steps aside for a while and leaves the work to the others.
+/// sleep. Only a thread that holds an item is waited for; one whose core another process takes a
+/// quarter of steps aside for a while and leaves the work to the others.
 class Crew {
    public:
     /// Every thread of the team calls this; count(segment) items each, body(segment, item)
@@ -28,7 +48,8 @@ class Crew {
     template <typename Count, typename Body>
     void work(int64_t segments, Count count, Body body) noexcept {
         active_.fetch_add(1, std::memory_order_relaxed);
-        Preemption preemption;
+        CoreShare& share = CoreShare::of_this_thread();
+        share.start();
         for (;;) {
             const uint64_t ticket = ticket_.fetch_add(1, std::memory_order_acq_rel);
             const auto segment = static_cast<int64_t>(ticket >> 32);
@@ -46,23 +67,16 @@ class Crew {
             } else {
                 wait_behind(static_cast<uint32_t>(segment));
             }
-            if (preemption.noticed()) step_aside(preemption);
+            if (share.is_taken()) step_aside(share);
         }
+        share.add();
         active_.fetch_sub(1, std::memory_order_relaxed);
     }
 
    private:
-    /// Whether this thread was taken off its core, looked at once a millisecond.
-    struct Preemption {
-        Preemption();
-        bool noticed() noexcept;
-        int64_t looked;     // nanoseconds
-        int64_t count;      // involuntary switches so far
-        int64_t rest = 10;  // milliseconds to step aside; longer every time
-    };
     void open(int64_t segment, bool finished) noexcept;
     void wait_behind(uint32_t segment) noexcept;
-    void step_aside(Preemption& preemption) noexcept;
+    void step_aside(CoreShare& share) noexcept;
 
     alignas(64) std::atomic<uint64_t> ticket_{0};  // segment in the high half, item in the low
     alignas(64) std::atomic<int64_t> done_{0};
@@ -76,6 +90,9 @@ class Crew {
 /// Runs body(context, thread, team) on a team of at most `threads` threads at once (thread 0 is the
 /// caller), each with denormals flushed. OpenMP may grant fewer. The body must not throw.
 void parallel_run(int threads, void (*body)(void* context, int thread, int team), void* context);
+
+/// Of that many threads those that have a core to themselves, as far as was seen lately: at least 1.
+int undisturbed(int threads) noexcept;
 
 /// A lock that a forked child finds open, whoever held it in the parent.
 class ForkSafeLock {

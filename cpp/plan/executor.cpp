@@ -85,7 +85,7 @@ std::vector<std::array<double, 2>> Plan::run(const Call& call) {
         auto& shared = *static_cast<Context*>(opaque);
         shared.plan->execute(shared.run, thread, team);
     };
-    parallel_run(context.run.profiled ? 1 : threads, body, &context);
+    parallel_run(context.run.profiled ? 1 : undisturbed(threads), body, &context);
     for (size_t i = 0; i < call.gradients.size(); ++i) {
         std::copy_n(here(kept_gradients[i]), kept_shapes[i].elements(), call.gradients[i]);
     }

@@ -93,6 +93,16 @@ TEST_CASE("a crew finishes a segment before the next, with more threads than cor
     }
 }
 
+TEST_CASE("a thread whose core is taken rests for longer every time") {
+    CoreShare share;
+    const int64_t before = share.rest();
+    for (int64_t expected : {2, 4, 8, 16, 32, 32}) {
+        CHECK(share.rest() == expected * before);
+    }
+    CHECK(undisturbed(1) == 1);
+    CHECK(undisturbed(3) >= 2);
+}
+
 TEST_CASE("the number of threads is checked") {
     const int before = num_threads();
     CHECK_THROWS_AS(set_num_threads(0), ValueError);
