@@ -123,7 +123,7 @@ void winograd_product(const WinogradProduct& product) noexcept {
     constexpr int64_t kDepth = 72;
     // Larger planes of b come from L3, at 124 % of the direct peak without fetching ahead and 207 %
     // with (512 x 512 channels); fetching costs 2 to 4 % where they are in L2.
-    constexpr int64_t kLargePlane = 128 * 128;
+    constexpr int64_t kLargePlane = 64 * 64;
     const Rows rows(product.rows);
     const int64_t parts = ceil_div(product.depth, kDepth);
     const int64_t panels = ceil_div(product.columns, kWinogradPanel);
