@@ -84,6 +84,12 @@ CoreShare& CoreShare::of_this_thread() noexcept {
     return share;
 }
 
+void CoreShare::come(int64_t begin) noexcept {
+    constexpr int64_t kWakesUp = 300000;
+    const int64_t late = nanoseconds_now() - begin;
+    if (late > kWakesUp) total_ += late;
+}
+
 void CoreShare::start() noexcept {
     since_ = nanoseconds_now();
     since_own_ = own_nanoseconds();
@@ -146,9 +152,9 @@ void Crew::wait_behind(uint32_t segment) noexcept {
 }
 
 void Crew::step_aside(CoreShare& share) noexcept {
+    const int64_t rest = share.rest();
+    disturbed_until.store(nanoseconds_now() + rest);
     if (active_.fetch_sub(1, std::memory_order_relaxed) > 1) {  // somebody else stays
-        const int64_t rest = share.rest();
-        disturbed_until.store(nanoseconds_now() + rest);
         std::unique_lock<std::mutex> guard(mutex_);
         finished_.wait_for(guard, std::chrono::nanoseconds(rest), [this] { return is_finished_; });
         share.start();
@@ -162,9 +168,11 @@ void parallel_run(int threads, void (*body)(void* context, int thread, int team)
         body(context, 0, 1);
         return;
     }
+    const int64_t begin = nanoseconds_now();
 #pragma omp parallel num_threads(threads)
     {
         const FlushDenormals flush;
+        CoreShare::of_this_thread().come(begin);
         body(context, omp_get_thread_num(), omp_get_num_threads());
     }
 }

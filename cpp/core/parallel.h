@@ -22,6 +22,9 @@ void set_num_threads(int threads);
 class CoreShare {
    public:
     static CoreShare& of_this_thread() noexcept;
+    /// A call began at `begin`, by nanoseconds_now(). Who comes later than it takes to wake up had
+    /// to wait for the core, and so did the others.
+    void come(int64_t begin) noexcept;
     /// Time from here on counts; what went before, asleep, does not.
     void start() noexcept;
     /// Counts the time since start(), and starts again.
@@ -51,6 +54,7 @@ class Crew {
         CoreShare& share = CoreShare::of_this_thread();
         share.start();
         for (;;) {
+            if (share.is_taken()) step_aside(share);
             const uint64_t ticket = ticket_.fetch_add(1, std::memory_order_acq_rel);
             const auto segment = static_cast<int64_t>(ticket >> 32);
             const auto item = static_cast<int64_t>(ticket & 0xffffffffu);
@@ -67,7 +71,6 @@ class Crew {
             } else {
                 wait_behind(static_cast<uint32_t>(segment));
             }
-            if (share.is_taken()) step_aside(share);
         }
         share.add();
         active_.fetch_sub(1, std::memory_order_relaxed);
