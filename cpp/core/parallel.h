@@ -17,8 +17,8 @@ int num_threads();
 /// Throws ValueError outside [1, 1024].
 void set_num_threads(int threads);
 
-/// How much of its core a thread gets, over all its calls. A process beside it takes half; what else
-/// the system does there now and then takes less than a hundredth, and is nothing to wait for.
+/// How much of its core a thread gets, over all its calls. A process beside it takes half; what
+/// else the system does there now and then takes less than a hundredth, and is nothing to wait for.
 class CoreShare {
    public:
     static CoreShare& of_this_thread() noexcept;
@@ -94,7 +94,8 @@ class Crew {
 /// caller), each with denormals flushed. OpenMP may grant fewer. The body must not throw.
 void parallel_run(int threads, void (*body)(void* context, int thread, int team), void* context);
 
-/// Of that many threads those that have a core to themselves, as far as was seen lately: at least 1.
+/// Of that many threads those that have a core to themselves, as far as was seen lately: at
+/// least 1.
 int undisturbed(int threads) noexcept;
 
 /// A lock that a forked child finds open, whoever held it in the parent.

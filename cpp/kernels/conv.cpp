@@ -294,6 +294,18 @@ Conv part_of(const Conv& conv, int64_t h, int64_t h_end, int64_t w, int64_t w_en
     return part;
 }
 
+/// Up to kLanes columns whose rows lie side by side, as rows of a panel.
+void pack_turned(const float* w, int64_t rows, int cols, int64_t col_stride, float* to) {
+    for_vectors(rows, [&](int64_t row, int count) {
+        Vec square[kLanes];
+        for (int c = 0; c < kLanes; ++c) {
+            square[c] = c < cols ? load_upto(w + c * col_stride + row, count) : zero();
+        }
+        transpose(square);
+        for (int i = 0; i < count; ++i) store(to + (row + i) * kPanel, square[i]);
+    });
+}
+
 }  // namespace
 
 void conv_rows(const Conv& conv) noexcept {
@@ -318,15 +330,22 @@ void conv_rows(const Conv& conv) noexcept {
 
 void pack_panels(const float* w, int64_t rows, int64_t cols, int64_t row_stride, int64_t col_stride,
                  float* panels, int64_t panel_stride) noexcept {
-    for (int64_t column = 0; column < cols; column += kPanel) {
-        const int64_t count = min_of(kPanel, cols - column);
-        for (int64_t i = 0; i < rows; ++i) {
-            const float* from = w + i * row_stride + column * col_stride;
-            float* to = panels + column / kPanel * panel_stride + i * kPanel;
-            for (int64_t j = 0; j < count; ++j) to[j] = from[j * col_stride];
-            for (int64_t j = count; j < kPanel; ++j) to[j] = 0.0f;
+    for (int64_t column = 0; column < cols; column += kLanes) {
+        float* to = panels + column / kPanel * panel_stride + column % kPanel;
+        const int count = static_cast<int>(min_of(kLanes, cols - column));
+        if (col_stride == 1) {
+            const float* from = w + column;
+            for (int64_t i = 0; i < rows; ++i, from += row_stride, to += kPanel) {
+                store(to, load_upto(from, count));
+            }
+        } else {
+            pack_turned(w + column * col_stride, rows, count, col_stride, to);
         }
     }
+    const int64_t end = ceil_div(cols, kLanes) * kLanes;
+    if (end % kPanel == 0) return;
+    float* to = panels + end / kPanel * panel_stride + kLanes;
+    for (int64_t i = 0; i < rows; ++i, to += kPanel) store(to, zero());
 }
 
 }  // namespace pronghorn::PRONGHORN_ISA

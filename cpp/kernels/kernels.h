@@ -191,12 +191,12 @@ struct PadImage {
 };
 
 /// A stream through the weights of a fully connected layer for batches of 1 to 8, w being
-/// (in, out) row-major; every array is contiguous: x (batch, in), y (batch, out).
+/// (in, out): y = act(x w + bias), x (batch, in), y (batch, out).
 struct DenseForward {
     const float *x, *w, *bias;  // bias or null
     float* y;
     int64_t batch, in, out;
-    int64_t x_row;  // floats between the rows of x
+    int64_t x_row, row;  // floats between the rows of x; of w and of y
     bool relu;
 };
 

@@ -127,7 +127,9 @@ class ConvDepthwise final : public ConvAlgorithm {
 
     Signature plan() override {
         Signature signature;
-        pieces_ = multiplier_ == 1 && !p_.all_by_image && cuts_traffic(p_.batch, p_.out_size())
+        constexpr double kSlower = 5;  // a multiply-add takes than one of a dense convolution
+        const double work = kSlower * p_.flops() / static_cast<double>(p_.batch);
+        pieces_ = multiplier_ == 1 && !p_.all_by_image && cuts_images(p_.batch, work)
                       ? std::min(kPieces, p_.height.out)
                       : 1;
         signature.stages.push_back(forward_in_pieces(p_.batch, pieces_, copy_size(), p_.flops()));

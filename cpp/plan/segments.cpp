@@ -17,6 +17,8 @@ constexpr int64_t kMostPartialFloats = 12 << 20;
 constexpr int64_t kEnoughParts = 4;
 // A part of less work than this (some 10 us) is not worth a thread's attention.
 constexpr double kLeastFlopsOfPart = 1e6;
+// What a core computes while it reads or writes a float.
+constexpr double kFlopsPerFloat = 20;
 
 }  // namespace
 
@@ -47,22 +49,31 @@ void Planner::join_steps() {
     }
 }
 
+/// Of a step, in floating-point operations: what it computes, or as long as it reads and writes.
+double Planner::work_of(const Step& step) {
+    int64_t floats = 0;
+    for_places(step, [&](int id) {
+        if (id != kNowhere) floats += place(id).size + place(id).per_image * plan_->batch;
+    });
+    return std::max(step.info.flops, kFlopsPerFloat * static_cast<double>(floats));
+}
+
 void Planner::cut_chain(int begin, int end) {
     Chain chain;
     chain.begin = begin;
     chain.end = end;
-    double flops = 0;
+    double work = 0;
     int64_t partial = 0;
     for (int i = begin; i < end; ++i) {
         const Step& step = plan_->steps[static_cast<size_t>(i)];
         if (step.lanes) chain.granule = plan_->kernels->lanes;
-        flops += step.info.flops;
+        work += work_of(step);
         for (int id : step.d_in) {
             if (id != kNowhere && place(id).space == Space::kParts) partial += place(id).size;
         }
     }
     const int64_t units = (plan_->batch + chain.granule - 1) / chain.granule;
-    const auto worth = static_cast<int64_t>(flops / kLeastFlopsOfPart);
+    const auto worth = static_cast<int64_t>(work / kLeastFlopsOfPart);
     chain.parts = std::clamp<int64_t>(worth, 1, std::min(units, kMostParts));
     while (chain.parts > kEnoughParts && chain.parts * partial > kMostPartialFloats) {
         chain.parts /= 2;

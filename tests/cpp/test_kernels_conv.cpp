@@ -359,7 +359,7 @@ TEST_CASE("conv_rows without runs gives the bias, or leaves y where it accumulat
     }
 }
 
-TEST_CASE("pack_panels packs any strides and fills the last panel with zeros") {
+TEST_CASE("pack_panels packs rows or columns and fills the last panel with zeros") {
     for (const Kernels* kernels : tables()) {
         const int64_t panel = kernels->panel;
         for (const int64_t rows : {1, 3, 17, 40}) {

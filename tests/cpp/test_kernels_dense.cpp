@@ -89,10 +89,19 @@ TEST_CASE("dense_forward computes act(x w + bias)") {
             for (const bool with_bias : {false, true}) {
                 const bool relu = (seed + (with_bias ? 1 : 0)) % 2 == 0;
                 const float* b = with_bias ? bias.data() : nullptr;
-                Floats y(layer.y_size(), kNan);
-                kernels->dense_forward({x.data(), w.data(), b, y.data(), layer.batch, layer.in,
-                                        layer.out, layer.row(), relu});
-                check(y, forward_reference(layer, x, w, b, relu), layer.text(*kernels));
+                const Doubles want = forward_reference(layer, x, w, b, relu);
+                // All columns at once, and in two blocks.
+                for (const int64_t cut : {layer.out, (layer.out + 2) / 3}) {
+                    Floats y(layer.y_size(), kNan);
+                    for (const int64_t n : {int64_t{0}, cut}) {
+                        const int64_t columns = n == 0 ? cut : layer.out - cut;
+                        if (columns == 0) continue;
+                        kernels->dense_forward(
+                            {x.data(), w.data() + n, b == nullptr ? nullptr : b + n, y.data() + n,
+                             layer.batch, layer.in, columns, layer.row(), layer.out, relu});
+                    }
+                    check(y, want, layer.text(*kernels));
+                }
             }
         }
     }
@@ -106,7 +115,7 @@ TEST_CASE("dense_forward keeps NaN through relu in every column") {
         const Floats w(layer.w_size(), -1.0f);
         Floats y(layer.y_size());
         kernels->dense_forward({x.data(), w.data(), nullptr, y.data(), layer.batch, layer.in,
-                                layer.out, layer.row(), true});
+                                layer.out, layer.row(), layer.out, true});
         for (int64_t n = 0; n < layer.out; ++n) {
             CHECK(y[layer.y_at(0, n)] == 0.0f);
             CHECK(std::isnan(y[layer.y_at(1, n)]));
