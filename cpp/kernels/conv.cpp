@@ -11,6 +11,7 @@ namespace {
 
 constexpr int kPanel = 2 * kLanes;
 constexpr int64_t kBlock = 1 << 16;  // floats of inputs, or of weights, that stay in L2
+constexpr int64_t kFewTiles = 8;     // of pixels: weights beyond L2 are fetched ahead
 
 constexpr int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
 constexpr int64_t max_of(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -32,6 +33,7 @@ struct Sweep {
     int tail;  // columns of the last vector
     int64_t run, run_end, begin, end;
     bool opens, closes;  // the first, the last part of the sums
+    int64_t ahead;       // floats to the weights of the next columns, 0 where they are in cache
     int64_t first, last;
 };
 using SweepFunction = void (*)(const Conv& conv, const Sweep& sweep);
@@ -102,9 +104,10 @@ struct Tile {
         }
     }
 
-    /// Pixels anywhere: a pointer each, of which some are spilled.
+    /// Pixels anywhere: a pointer each, of which some are spilled. Weights at `ahead` come nearer,
+    /// to L2, meanwhile.
     static void sum(Vec (&sums)[kPixels][kVectors], const Conv& conv, const Sweep& sweep,
-                    const float* const (&x)[kPixels], Mask mask) {
+                    const float* const (&x)[kPixels], int64_t ahead, Mask mask) {
         const float* weights = sweep.weights;
         for (int64_t r = sweep.run; r < sweep.run_end; ++r) {
             const int64_t end = conv.run_offset[r] + sweep.end;
@@ -114,6 +117,7 @@ struct Tile {
                 for (int v = 0; v < kVectors; ++v) {
                     const float* from = weights + (v / 2) * conv.w_panel + (v % 2) * kLanes;
                     columns[v] = load_columns(from, v, mask);
+                    if (ahead != 0) __builtin_prefetch(from + ahead, 0, 2);
                 }
 #pragma GCC unroll 32
                 for (int p = 0; p < kPixels; ++p) {
@@ -152,7 +156,7 @@ struct Tile {
 
     static void sweep_pixels(const Conv& conv, const Sweep& sweep) {
         const Mask mask = first_lanes(sweep.tail);
-        int64_t h = sweep.first / conv.out_w, w = sweep.first % conv.out_w;
+        int64_t h = sweep.first / conv.out_w, w = sweep.first % conv.out_w, ahead = sweep.ahead;
         for (int64_t first = sweep.first; first < sweep.last; first += kPixels) {
             const float* x[kPixels];
             float* y[kPixels];
@@ -160,8 +164,9 @@ struct Tile {
             for (w += kPixels; w >= conv.out_w; w -= conv.out_w) ++h;
             Vec sums[kPixels][kVectors];
             open(sums, conv, sweep, Listed{y}, mask);
-            sum(sums, conv, sweep, x, mask);
+            sum(sums, conv, sweep, x, ahead, mask);
             close(sums, conv, sweep, Listed{y}, mask);
+            ahead = 0;
         }
     }
 
@@ -236,6 +241,7 @@ void sweep_image(const Conv& conv, Sweep sweep, int vectors) {
                                        : vectors == 2 ? sweep_with<2>(tile, masked)
                                                       : sweep_with<4>(tile, masked);
         function(conv, sweep);
+        sweep.ahead = 0;
         sweep.first = sweep.last;
     };
     run(larger, size + 1);
@@ -245,14 +251,24 @@ void sweep_image(const Conv& conv, Sweep sweep, int vectors) {
 /// All columns of the output, panel by panel.
 void sweep_panels(const Conv& conv, Sweep sweep) {
     const float* weights = sweep.weights;
-    const bool few = conv.out_h * conv.out_w <= most_pixels(4);
+    const int64_t pixels = conv.out_h * conv.out_w;
+    const bool few = pixels <= most_pixels(4);
+    const bool fetches =
+        pixels <= kFewTiles * most_pixels(2) && conv.runs * conv.run_length * conv.out_c >= kBlock;
+    const int64_t depth = (sweep.run_end - sweep.run) * (sweep.end - sweep.begin);
     while (sweep.column < conv.out_c) {
         const int64_t rest = conv.out_c - sweep.column;
         const int vectors = few && rest > 3 * kLanes ? 4 : rest > kLanes ? 2 : 1;
         sweep.weights = weights + sweep.column / kPanel * conv.w_panel;
         sweep.tail = static_cast<int>(min_of(kLanes, rest - (vectors - 1) * kLanes));
+        const int64_t next = sweep.column + vectors * kLanes;
+        if (fetches) {  // the next columns, or the first ones of the next part of the sums
+            sweep.ahead = next < conv.out_c
+                              ? (vectors + 1) / 2 * conv.w_panel
+                              : depth * conv.w_row - sweep.column / kPanel * conv.w_panel;
+        }
         sweep_image(conv, sweep, vectors);
-        sweep.column += vectors * kLanes;
+        sweep.column = next;
     }
 }
 
