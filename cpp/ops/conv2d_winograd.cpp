@@ -90,6 +90,11 @@ struct GradientPass {
         tiles = batch * dy.tiles_h * dy.tiles_w;
         x_blocks = ceil_div(x.channels, kMostChannels);
         dy_blocks = ceil_div(dy.channels, kMostChannels);
+        // Few tiles make few groups: then smaller blocks of channels give the threads their tasks.
+        if (tiles <= 2 * kTiles && x_blocks * dy_blocks < 4) {
+            x_blocks = ceil_div(2 * x.channels, kMostChannels);
+            dy_blocks = ceil_div(2 * dy.channels, kMostChannels);
+        }
         const int64_t x_most = round_up(ceil_div(x.channels, x_blocks), kernels.panel);
         const int64_t dy_most = round_up(ceil_div(dy.channels, dy_blocks), kernels.panel);
         const int64_t blocks = x_blocks * dy_blocks;
