@@ -90,14 +90,15 @@ struct ConvPlanesGradient {
     bool accumulate;  // += where true, = where false
 };
 
-/// Winograd F(4x4, 3x3): `count` tiles, from number `first` on, of a map (images, height, width,
-/// channels) whose pixels are `pixel` floats apart. An image has tiles_h x tiles_w of them,
-/// numbered row by row, image by image; tile (i, j) begins at row 4i - top, column 4j - left, and
-/// what lies outside the map is zero. Their transforms lie in 36 planes: channel c of point p and
-/// tile t at
+/// Winograd F(4x4, 3x3) and F(2x2, 5x5): `count` tiles, from number `first` on, of a map (images,
+/// height, width, channels) whose pixels are `pixel` floats apart. An image has tiles_h x tiles_w
+/// of them, numbered row by row, image by image; tile (i, j) begins at row step*i - top, column
+/// step*j - left, and what lies outside the map is zero. Their transforms lie in 36 planes: channel
+/// c of point p and tile t at
 ///   planes[p*plane + (c / panel width)*panel + (t - first)*row + c % panel width]
 /// (panel width: Kernels::panel), channels filled up with zeros to whole vectors.
 struct WinogradTiles {
+    int64_t step;  // outputs along a side of a tile: 4 for 3 taps, 2 for 5
     int64_t height, width, pixel, channels;
     int64_t top, left;
     int64_t tiles_h, tiles_w;
@@ -110,7 +111,8 @@ struct WinogradTiles {
 ///   a[p*a_plane + i*a_row + k*a_step], one of a_row and a_step being 1;
 ///   b[p*b_plane + (j / panel width)*b_panel + k*panel width + j % panel width];
 ///   c[p*c_plane + i*c_row + j], columns rounded up to whole vectors.
-/// Plane p of c may lie where planes of a before p lie: points follow each other.
+/// Sums are of most_terms at most, and then added up: shorter sums are more exact. Plane p of c may
+/// lie where planes of a before p lie: points follow each other.
 struct WinogradProduct {
     const float* a;
     int64_t a_plane, a_row, a_step;
@@ -118,25 +120,26 @@ struct WinogradProduct {
     int64_t b_plane, b_panel;
     float* c;
     int64_t c_plane, c_row;
-    int64_t rows, columns, depth;
+    int64_t rows, columns, depth, most_terms;
     bool accumulate;
 };
 
-/// The kernel w (3, 3, in_c, out_c) at 36 points as the b of a WinogradProduct: depth in_c, columns
-/// out_c and b_panel = in_c * panel width; transposed (dx: turned by 180 degrees) the other way
-/// round. Only the rows [begin, end) of each plane.
+/// The kernel w (taps, taps, in_c, out_c), 3 or 5 taps, at 36 points as the b of a WinogradProduct:
+/// depth in_c, columns out_c and b_panel = in_c * panel width; transposed (dx: turned by 180
+/// degrees) the other way round. Only the rows [begin, end) of each plane.
 struct WinogradFilter {
     const float* w;
-    int64_t in_c, out_c;
+    int64_t taps, in_c, out_c;
     float* u;
     int64_t plane;
     int64_t begin, end;
     bool transposed;
 };
 
-/// Back from the sums at 36 points, s[p*plane + i*row + j], to 3 x 3 taps: dw[tap*dw_tap + i*dw_row
-/// + j].
+/// Back from the sums at 36 points, s[p*plane + i*row + j], to taps x taps, 3 or 5: dw[tap*dw_tap +
+/// i*dw_row + j].
 struct WinogradFilterGradient {
+    int64_t taps;
     const float* s;
     int64_t plane, row;
     int64_t rows, columns;

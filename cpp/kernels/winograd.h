@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Winograd F(4x4, 3x3) along one axis, with the points 0, +-3/4, +-3/2 and infinity (Lavin and Gray
-// 2015; these points give half the error of 0, +-1, +-2):
+// Winograd F(4x4, 3x3) and F(2x2, 5x5) along one axis, with the points 0, +-3/4, +-3/2 and infinity
+// (Lavin and Gray 2015; these points give half the error of 0, +-1, +-2):
 //   y = At [(G g Gt) * (Bt x B)] A,   dw = Gt [(A dy At) * (Bt x B)] G.
-// The constants of Bt and A are exact in float; all thirds are in G.
+// The constants of Bt and A are exact in float; all thirds are in G. Both forms have 6 points and
+// so the same Bt; their lengths choose between the others.
 #pragma once
 
 #include "kernels/kernels.h"
@@ -25,52 +26,77 @@ inline void winograd_bt(const Vec (&x)[6], Vec (&v)[6]) {
     v[5] = fma(x[1], set1(81.0f / 64), fma(x[3], sum, x[5]));
 }
 
-/// At: 6 points to 4 outputs.
-inline void winograd_at(const Vec (&m)[6], Vec (&y)[4]) {
+/// At: 6 points to 4 or 2 outputs.
+template <int kStep>
+inline void winograd_at(const Vec (&m)[6], Vec (&y)[kStep]) {
     const Vec even_near = m[1] + m[2], odd_near = m[1] - m[2];
     const Vec even_far = m[3] + m[4], odd_far = m[3] - m[4];
     y[0] = m[0] + even_near + even_far;
-    y[1] = fma(odd_far, set1(1.5f), odd_near * set1(0.75f));
-    y[2] = fma(even_far, set1(2.25f), even_near * set1(0.5625f));
-    y[3] = fma(odd_far, set1(27.0f / 8), fma(odd_near, set1(27.0f / 64), m[5]));
+    if constexpr (kStep == 2) {
+        y[1] = fma(odd_far, set1(1.5f), fma(odd_near, set1(0.75f), m[5]));
+    } else {
+        y[1] = fma(odd_far, set1(1.5f), odd_near * set1(0.75f));
+        y[2] = fma(even_far, set1(2.25f), even_near * set1(0.5625f));
+        y[3] = fma(odd_far, set1(27.0f / 8), fma(odd_near, set1(27.0f / 64), m[5]));
+    }
 }
 
-/// A: the gradients of 4 outputs to 6 points.
-inline void winograd_a(const Vec (&y)[4], Vec (&d)[6]) {
-    const Vec even_near = fma(y[2], set1(0.5625f), y[0]);
-    const Vec odd_near = fma(y[3], set1(0.5625f), y[1]) * set1(0.75f);
-    const Vec even_far = fma(y[2], set1(2.25f), y[0]);
-    const Vec odd_far = fma(y[3], set1(2.25f), y[1]) * set1(1.5f);
+/// A: the gradients of 4 or 2 outputs to 6 points.
+template <int kStep>
+inline void winograd_a(const Vec (&y)[kStep], Vec (&d)[6]) {
+    Vec even_near = y[0], odd_near = y[1], even_far = y[0], odd_far = y[1];
+    if constexpr (kStep == 4) {
+        even_near = fma(y[2], set1(0.5625f), even_near);
+        odd_near = fma(y[3], set1(0.5625f), odd_near);
+        even_far = fma(y[2], set1(2.25f), even_far);
+        odd_far = fma(y[3], set1(2.25f), odd_far);
+    }
+    odd_near = odd_near * set1(0.75f);
+    odd_far = odd_far * set1(1.5f);
     d[0] = y[0];
     d[1] = even_near + odd_near;
     d[2] = even_near - odd_near;
     d[3] = even_far + odd_far;
     d[4] = even_far - odd_far;
-    d[5] = y[3];
+    d[5] = y[kStep - 1];
 }
 
-/// G: 3 taps to 6 points.
-inline void winograd_g(const Vec (&g)[3], Vec (&u)[6]) {
-    const Vec even_near = fma(g[2], set1(-8.0f / 27), g[0] * set1(-128.0f / 243));
-    const Vec odd_near = g[1] * set1(-32.0f / 81);
-    const Vec even_far = fma(g[2], set1(8.0f / 27), g[0] * set1(32.0f / 243));
-    const Vec odd_far = g[1] * set1(16.0f / 81);
+/// G: 3 or 5 taps to 6 points.
+template <int kTaps>
+inline void winograd_g(const Vec (&g)[kTaps], Vec (&u)[6]) {
+    Vec even_near = fma(g[2], set1(-8.0f / 27), g[0] * set1(-128.0f / 243));
+    Vec odd_near = g[1] * set1(-32.0f / 81);
+    Vec even_far = fma(g[2], set1(8.0f / 27), g[0] * set1(32.0f / 243));
+    Vec odd_far = g[1] * set1(16.0f / 81);
+    if constexpr (kTaps == 5) {
+        even_near = fma(g[4], set1(-1.0f / 6), even_near);
+        odd_near = fma(g[3], set1(-2.0f / 9), odd_near);
+        even_far = fma(g[4], set1(2.0f / 3), even_far);
+        odd_far = fma(g[3], set1(4.0f / 9), odd_far);
+    }
     u[0] = g[0] * set1(64.0f / 81);
     u[1] = even_near + odd_near;
     u[2] = even_near - odd_near;
     u[3] = even_far + odd_far;
     u[4] = even_far - odd_far;
-    u[5] = g[2];
+    u[5] = g[kTaps - 1];
 }
 
-/// Gt: 6 points to the gradients of 3 taps.
-inline void winograd_gt(const Vec (&s)[6], Vec (&g)[3]) {
+/// Gt: 6 points to the gradients of 3 or 5 taps.
+template <int kTaps>
+inline void winograd_gt(const Vec (&s)[6], Vec (&g)[kTaps]) {
     const Vec even_near = s[1] + s[2], odd_near = s[1] - s[2];
     const Vec even_far = s[3] + s[4], odd_far = s[3] - s[4];
     g[0] = fma(s[0], set1(64.0f / 81),
                fma(even_far, set1(32.0f / 243), even_near * set1(-128.0f / 243)));
     g[1] = fma(odd_far, set1(16.0f / 81), odd_near * set1(-32.0f / 81));
-    g[2] = fma(even_far - even_near, set1(8.0f / 27), s[5]);
+    if constexpr (kTaps == 3) {
+        g[2] = fma(even_far - even_near, set1(8.0f / 27), s[5]);
+    } else {
+        g[2] = (even_far - even_near) * set1(8.0f / 27);
+        g[3] = fma(odd_far, set1(4.0f / 9), odd_near * set1(-2.0f / 9));
+        g[4] = fma(even_far, set1(2.0f / 3), fma(even_near, set1(-1.0f / 6), s[5]));
+    }
 }
 
 /// A tile's place in the batch. Tiles are numbered row by row, image by image.
@@ -88,8 +114,8 @@ struct WinogradCursor {
         ++image;
     }
 
-    int64_t top(const WinogradTiles& tiles) const { return 4 * row - tiles.top; }
-    int64_t left(const WinogradTiles& tiles) const { return 4 * column - tiles.left; }
+    int64_t top(const WinogradTiles& tiles) const { return tiles.step * row - tiles.top; }
+    int64_t left(const WinogradTiles& tiles) const { return tiles.step * column - tiles.left; }
     /// Of the tile's corner in the map; outside of it where the map is padded.
     int64_t offset(const WinogradTiles& tiles) const {
         return ((image * tiles.height + top(tiles)) * tiles.width + left(tiles)) * tiles.pixel;

@@ -118,14 +118,11 @@ void multiply_panel(const WinogradProduct& product, const Rows& rows, Kind kind,
 }  // namespace
 
 void winograd_product(const WinogradProduct& product) noexcept {
-    // Shorter sums are more exact: these rounding errors are most of the convolution's. In parts of
-    // 128, 64 and 32 terms they come to 1.04e-6, 7.6e-7 and 5.6e-7 (rms, relative, 128 channels).
-    constexpr int64_t kDepth = 72;
     // Larger planes of b come from L3, at 124 % of the direct peak without fetching ahead and 207 %
     // with (512 x 512 channels); fetching costs 2 to 4 % where they are in L2.
     constexpr int64_t kLargePlane = 64 * 64;
     const Rows rows(product.rows);
-    const int64_t parts = ceil_div(product.depth, kDepth);
+    const int64_t parts = ceil_div(product.depth, product.most_terms);
     const int64_t panels = ceil_div(product.columns, kWinogradPanel);
     const Kind kind = product.a_row == 1                               ? kTurned
                       : product.depth * product.columns >= kLargePlane ? kFetch

@@ -56,8 +56,10 @@ struct Reader {
     }
 };
 
+template <int kStep>
 struct InputTransform {
     static constexpr int kSize = 6;
+    static constexpr int kShared = kSize - kStep;  // columns with the tile before
 
     template <typename Read>
     static void run(const Read& read, int64_t ahead, float* to, int64_t plane, float* /*sum*/) {
@@ -68,7 +70,7 @@ struct InputTransform {
 #pragma GCC unroll 6
             for (int i = 0; i < 6; ++i) x[i] = read.at(i, j);
 #pragma GCC unroll 6
-            for (int i = 0; j >= 2 && i < 6; ++i) read.fetch(i, j, ahead);
+            for (int i = 0; j >= kShared && i < 6; ++i) read.fetch(i, j, ahead);
             winograd_bt(x, v);
 #pragma GCC unroll 6
             for (int i = 0; i < 6; ++i) store(half + (6 * i + j) * kLanes, v[i]);
@@ -85,32 +87,35 @@ struct InputTransform {
     }
 };
 
+template <int kStep>
 struct GradientTransform {
-    static constexpr int kSize = 4;
+    static constexpr int kSize = kStep;
 
     /// Adds the cells to sum, a vector, unless it is null.
     template <typename Read>
     static void run(const Read& read, int64_t ahead, float* to, int64_t plane, float* sum) {
-        alignas(64) float half[24 * kLanes];
+        alignas(64) float half[6 * kStep * kLanes];
         Vec total = zero();
 #pragma GCC unroll 1
-        for (int j = 0; j < 4; ++j) {
-            Vec y[4], d[6];
+        for (int j = 0; j < kStep; ++j) {
+            Vec y[kStep], d[6];
 #pragma GCC unroll 4
-            for (int i = 0; i < 4; ++i) y[i] = read.at(i, j);
+            for (int i = 0; i < kStep; ++i) y[i] = read.at(i, j);
 #pragma GCC unroll 4
-            for (int i = 0; i < 4; ++i) read.fetch(i, j, ahead);
-            total = total + ((y[0] + y[1]) + (y[2] + y[3]));
+            for (int i = 0; i < kStep; ++i) read.fetch(i, j, ahead);
+            Vec column = y[0] + y[1];
+            if constexpr (kStep == 4) column = column + (y[2] + y[3]);
+            total = total + column;
             winograd_a(y, d);
 #pragma GCC unroll 6
-            for (int i = 0; i < 6; ++i) store(half + (4 * i + j) * kLanes, d[i]);
+            for (int i = 0; i < 6; ++i) store(half + (kStep * i + j) * kLanes, d[i]);
         }
         if (sum != nullptr) store(sum, load(sum) + total);
 #pragma GCC unroll 1
         for (int i = 0; i < 6; ++i, to += 6 * plane) {
-            Vec y[4], d[6];
+            Vec y[kStep], d[6];
 #pragma GCC unroll 4
-            for (int j = 0; j < 4; ++j) y[j] = load(half + (4 * i + j) * kLanes);
+            for (int j = 0; j < kStep; ++j) y[j] = load(half + (kStep * i + j) * kLanes);
             winograd_a(y, d);
 #pragma GCC unroll 6
             for (int j = 0; j < 6; ++j) store(to + j * plane, d[j]);
@@ -164,28 +169,28 @@ struct Finish {
 };
 
 /// One vector of one tile of y; cells outside the map and lanes outside the mask stay untouched.
-template <bool kMasked>
-void output_vector(const WinogradTiles& tiles, const Cells<4>& cells, const float* from,
+template <int kStep, bool kMasked>
+void output_vector(const WinogradTiles& tiles, const Cells<kStep>& cells, const float* from,
                    const Finish& finish, Mask mask, float* y, int64_t ahead) {
     const int64_t plane = tiles.plane, row = tiles.width * tiles.pixel;
-    alignas(64) float half[24 * kLanes];
+    alignas(64) float half[6 * kStep * kLanes];
 #pragma GCC unroll 1
     for (int j = 0; j < 6; ++j, from += plane) {
-        Vec m[6], v[4];
+        Vec m[6], v[kStep];
 #pragma GCC unroll 6
         for (int i = 0; i < 6; ++i) m[i] = load(from + 6 * i * plane);
         winograd_at(m, v);
 #pragma GCC unroll 4
-        for (int i = 0; i < 4; ++i) store(half + (6 * i + j) * kLanes, v[i]);
+        for (int i = 0; i < kStep; ++i) store(half + (6 * i + j) * kLanes, v[i]);
     }
 #pragma GCC unroll 1
     for (int i = 0; i < cells.row_end; ++i, y += row) {
-        Vec m[6], v[4];
+        Vec m[6], v[kStep];
 #pragma GCC unroll 6
         for (int j = 0; j < 6; ++j) m[j] = load(half + (6 * i + j) * kLanes);
         winograd_at(m, v);
 #pragma GCC unroll 4
-        for (int j = 0; j < 4; ++j) {
+        for (int j = 0; j < kStep; ++j) {
             __builtin_prefetch(y + j * tiles.pixel + ahead, 1);
             if (j >= cells.column_end) continue;
             Vec value = v[j] + finish.bias;
@@ -205,37 +210,50 @@ void output_vector(const WinogradTiles& tiles, const Cells<4>& cells, const floa
     }
 }
 
-}  // namespace
-
-void winograd_input(const WinogradTiles& tiles, const float* x, const float* gate) noexcept {
-    (gate != nullptr ? transform_tiles<InputTransform, true>
-                     : transform_tiles<InputTransform, false>)(tiles, x, gate, nullptr);
-}
-
-void winograd_gradient(const WinogradTiles& tiles, const float* dy, const float* gate,
-                       float* db) noexcept {
-    (gate != nullptr ? transform_tiles<GradientTransform, true>
-                     : transform_tiles<GradientTransform, false>)(tiles, dy, gate, db);
-}
-
-void winograd_output(const WinogradTiles& tiles, const float* bias, bool activate,
-                     const float* gate, float* y) noexcept {
+template <int kStep>
+void output_tiles(const WinogradTiles& tiles, const float* bias, bool activate, const float* gate,
+                  float* y) {
     WinogradCursor cursor(tiles, tiles.first), next(tiles, tiles.first + 2);
     const float* from = tiles.planes;
     for (int64_t t = 0; t < tiles.count; ++t, from += tiles.row) {
-        const Cells<4> cells(tiles, cursor);
+        const Cells<kStep> cells(tiles, cursor);
         const int64_t offset = cursor.offset(tiles), ahead = next.offset(tiles) - offset;
         for_vectors(tiles.channels, [&](int64_t c, int count) {
             const Finish finish{bias == nullptr ? zero() : load_upto(bias + c, count), activate,
                                 gate == nullptr ? nullptr : gate + offset + c};
-            (count == kLanes ? output_vector<false>
-                             : output_vector<true>)(tiles, cells, from + winograd_place(tiles, c),
-                                                    finish, first_lanes(count), y + offset + c,
-                                                    ahead);
+            (count == kLanes
+                 ? output_vector<kStep, false>
+                 : output_vector<kStep, true>)(tiles, cells, from + winograd_place(tiles, c),
+                                               finish, first_lanes(count), y + offset + c, ahead);
         });
         cursor.next(tiles);
         next.next(tiles);
     }
+}
+
+template <template <int> typename Transform>
+void transform(const WinogradTiles& tiles, const float* x, const float* gate, float* sums) {
+    const bool gated = gate != nullptr;
+    (tiles.step == 4
+         ? (gated ? transform_tiles<Transform<4>, true> : transform_tiles<Transform<4>, false>)
+         : (gated ? transform_tiles<Transform<2>, true> : transform_tiles<Transform<2>, false>))(
+        tiles, x, gate, sums);
+}
+
+}  // namespace
+
+void winograd_input(const WinogradTiles& tiles, const float* x, const float* gate) noexcept {
+    transform<InputTransform>(tiles, x, gate, nullptr);
+}
+
+void winograd_gradient(const WinogradTiles& tiles, const float* dy, const float* gate,
+                       float* db) noexcept {
+    transform<GradientTransform>(tiles, dy, gate, db);
+}
+
+void winograd_output(const WinogradTiles& tiles, const float* bias, bool activate,
+                     const float* gate, float* y) noexcept {
+    (tiles.step == 4 ? output_tiles<4> : output_tiles<2>)(tiles, bias, activate, gate, y);
 }
 
 }  // namespace pronghorn::PRONGHORN_ISA

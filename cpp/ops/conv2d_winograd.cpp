@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// Winograd F(4x4, 3x3) for 3 x 3 kernels without strides, dilation or groups: a quarter of the
-// multiplications. Tiles of the whole batch are cut into blocks; a task transforms a block's inputs
-// to 36 planes, multiplies each with its plane of the transformed kernel, and transforms back, all
-// in its scratch. The gradient of x is the same pass over dy with the kernel turned.
+// Winograd F(4x4, 3x3) and F(2x2, 5x5) for kernels of 3 x 3 and 5 x 5 without strides, dilation or
+// groups: a quarter, and 36 %, of the multiplications. Both have tiles of 6 x 6 inputs. Tiles of
+// the whole batch are cut into blocks; a task transforms a block's inputs to 36 planes, multiplies
+// each with its plane of the transformed kernel, and transforms back, all in its scratch. The
+// gradient of x is the same pass over dy with the kernel turned.
 //
 // The gradient of the kernel sums (A dy At) * (Bt x B) over tiles. Tasks own a block of channels
-// and a group of tiles; their sums, back at 3 x 3 taps, are added up in the groups' order.
+// and a group of tiles; their sums, back at the taps, are added up in the groups' order.
 #include "ops/conv2d.h"
 
 namespace pronghorn {
 
 namespace {
 
-constexpr int64_t kPoints = 36;
+constexpr int64_t kTileSize = 6;
+constexpr int64_t kPoints = kTileSize * kTileSize;
 // Floats behind every plane, so that the planes of a tile do not share a way of the cache.
 constexpr int64_t kPlanePad = 80;
 constexpr int64_t kUnaligned =
@@ -27,9 +29,16 @@ int64_t row_of(int64_t channels, const Kernels& kernels) {
     return row % 128 == 0 ? row + kUnaligned : row;
 }
 
-/// A map of pixels in tiles of 4 x 4 outputs.
-WinogradTiles tiles_of(int64_t height, int64_t width, int64_t channels) {
+/// Terms in a sum of the products, whose rounding errors are most of the convolution's. 3 x 3 taps:
+/// in parts of 128, 64 and 32 terms they come to 1.04e-6, 7.6e-7 and 5.6e-7 (rms, relative, 128
+/// channels). 5 x 5: parts of 72 err by up to 1.03e-6 (512 channels), of 48 by 9.5e-7 and take up
+/// to 3 % longer.
+constexpr int64_t most_terms(int64_t taps) { return taps == 3 ? 72 : 48; }
+
+/// A map of pixels in tiles for a kernel of so many taps along a side.
+WinogradTiles tiles_of(int64_t taps, int64_t height, int64_t width, int64_t channels) {
     WinogradTiles tiles{};
+    tiles.step = kTileSize + 1 - taps;
     tiles.height = height;
     tiles.width = width;
     tiles.pixel = tiles.channels = channels;
@@ -46,8 +55,8 @@ struct Pass {
     Pass() = default;
     Pass(WinogradTiles source, WinogradTiles target, int64_t batch, const Kernels& kernels)
         : from(source), to(target) {
-        from.tiles_h = to.tiles_h = ceil_div(to.height, 4);
-        from.tiles_w = to.tiles_w = ceil_div(to.width, 4);
+        from.tiles_h = to.tiles_h = ceil_div(to.height, to.step);
+        from.tiles_w = to.tiles_w = ceil_div(to.width, to.step);
         tiles = batch * to.tiles_h * to.tiles_w;
         from.row = row_of(from.channels, kernels);
         to.row = row_of(to.channels, kernels);
@@ -85,8 +94,8 @@ struct GradientPass {
     GradientPass() = default;
     GradientPass(WinogradTiles input, WinogradTiles output, int64_t batch, const Kernels& kernels)
         : x(input), dy(output) {
-        x.tiles_h = dy.tiles_h = ceil_div(dy.height, 4);
-        x.tiles_w = dy.tiles_w = ceil_div(dy.width, 4);
+        x.tiles_h = dy.tiles_h = ceil_div(dy.height, dy.step);
+        x.tiles_w = dy.tiles_w = ceil_div(dy.width, dy.step);
         tiles = batch * dy.tiles_h * dy.tiles_w;
         x_blocks = ceil_div(x.channels, kMostChannels);
         dy_blocks = ceil_div(dy.channels, kMostChannels);
@@ -106,15 +115,16 @@ struct GradientPass {
         dy.plane = kTiles * dy_most + kPlanePad;
         sum_row = row_of(dy_most, kernels);
         sum_plane = x_most * sum_row + kPlanePad;
-        taps = 9 * x.channels * dy.channels;
-        part = round_up(taps, kUnaligned) + round_up(dy.channels, kernels.panel);
+        const int64_t taps = kTileSize + 1 - dy.step;
+        dw_size = taps * taps * x.channels * dy.channels;
+        part = round_up(dw_size, kUnaligned) + round_up(dy.channels, kernels.panel);
     }
 
     int64_t packed() const { return groups * part; }
     double flops() const { return flops_of(tiles, x.channels, dy.channels); }
     int64_t scratch() const { return kPoints * (x.plane + dy.plane + sum_plane); }
     int64_t tasks() const { return x_blocks * dy_blocks * groups; }
-    int64_t sum_tasks() const { return ceil_div(taps, kSumBlock); }
+    int64_t sum_tasks() const { return ceil_div(dw_size, kSumBlock); }
 
     static constexpr int64_t kMostChannels = 128;
     static constexpr int64_t kTiles = 64;       // of a block
@@ -122,7 +132,7 @@ struct GradientPass {
     WinogradTiles x, dy;
     int64_t tiles = 0, x_blocks = 0, dy_blocks = 0, groups = 0;
     int64_t sum_row = 0, sum_plane = 0;
-    int64_t taps = 0, part = 0;  // floats of dw; of dw and db
+    int64_t dw_size = 0, part = 0;  // floats of dw; of dw and db
 };
 
 /// Block `number` of `count` of the channels, beginning with a whole panel.
@@ -135,17 +145,17 @@ Range block_of(int64_t channels, int64_t panel, int64_t number, int64_t count) {
 
 class ConvWinograd final : public ConvAlgorithm {
    public:
-    explicit ConvWinograd(const ConvProblem& problem) : p_(problem) {
-        WinogradTiles x = tiles_of(p_.height.in, p_.width.in, p_.in_c);
-        WinogradTiles y = tiles_of(p_.height.out, p_.width.out, p_.out_c);
+    explicit ConvWinograd(const ConvProblem& problem) : p_(problem), taps_(p_.height.kernel) {
+        WinogradTiles x = tiles_of(taps_, p_.height.in, p_.width.in, p_.in_c);
+        WinogradTiles y = tiles_of(taps_, p_.height.out, p_.width.out, p_.out_c);
         x.top = p_.height.before;
         x.left = p_.width.before;
         forward_ = Pass(x, y, p_.batch, *p_.kernels);
         if (p_.wants_dw || p_.wants_db) gradient_ = GradientPass(x, y, p_.batch, *p_.kernels);
         if (p_.wants_dx) {
             x.top = x.left = 0;
-            y.top = 2 - p_.height.before;
-            y.left = 2 - p_.width.before;
+            y.top = taps_ - 1 - p_.height.before;
+            y.left = taps_ - 1 - p_.width.before;
             backward_ = Pass(y, x, p_.batch, *p_.kernels);
         }
     }
@@ -212,7 +222,7 @@ class ConvWinograd final : public ConvAlgorithm {
         if (jobs_[static_cast<size_t>(stage)] != Job::kSum) return {};
         if (input == 2) return task == 0 ? Range{0, p_.out_c} : Range{};
         const int64_t begin = task * GradientPass::kSumBlock;
-        return {begin, std::min(GradientPass::kSumBlock, gradient_.taps - begin)};
+        return {begin, std::min(GradientPass::kSumBlock, gradient_.dw_size - begin)};
     }
 
    private:
@@ -241,8 +251,8 @@ class ConvWinograd final : public ConvAlgorithm {
     void prepare(const Args& args, const Pass& pass, bool transposed, int64_t task) const noexcept {
         const int64_t begin = task * kPrepareRows;
         const int64_t end = std::min(begin + kPrepareRows, pass.from.channels);
-        p_.kernels->winograd_filter(
-            {args.in[1], p_.in_c, p_.out_c, args.packed, pass.u_plane, begin, end, transposed});
+        p_.kernels->winograd_filter({args.in[1], taps_, p_.in_c, p_.out_c, args.packed,
+                                     pass.u_plane, begin, end, transposed});
     }
 
     void convolve(const Args& args, const Pass& pass, const Maps& maps,
@@ -273,6 +283,7 @@ class ConvWinograd final : public ConvAlgorithm {
         product.rows = from.count;
         product.columns = to.channels;
         product.depth = from.channels;
+        product.most_terms = most_terms(taps_);
         p_.kernels->winograd_product(product);
         p_.kernels->winograd_output(
             to, maps.bias == nullptr ? nullptr : maps.bias + column, maps.relu,
@@ -293,7 +304,7 @@ class ConvWinograd final : public ConvAlgorithm {
         dy.planes = x.planes + kPoints * x.plane;
         float* part = args.packed + group * pass.part;
         float* db = p_.wants_db && rows.begin == 0
-                        ? part + round_up(pass.taps, kUnaligned) + columns.begin
+                        ? part + round_up(pass.dw_size, kUnaligned) + columns.begin
                         : nullptr;
         if (db != nullptr) std::fill_n(db, round_up(columns.count, panel), 0.0f);
         WinogradProduct product{};
@@ -309,6 +320,7 @@ class ConvWinograd final : public ConvAlgorithm {
         product.c_row = pass.sum_row;
         product.rows = rows.count;
         product.columns = columns.count;
+        product.most_terms = most_terms(taps_);
         const int64_t end = pass.tiles * (group + 1) / pass.groups;
         x.first = pass.tiles * group / pass.groups;
         for (int64_t blocks = ceil_div(end - x.first, GradientPass::kTiles); blocks > 0; --blocks) {
@@ -325,7 +337,7 @@ class ConvWinograd final : public ConvAlgorithm {
         }
         if (!p_.wants_dw) return;
         p_.kernels->winograd_filter_gradient(
-            {product.c, pass.sum_plane, pass.sum_row, rows.count, columns.count,
+            {taps_, product.c, pass.sum_plane, pass.sum_row, rows.count, columns.count,
              part + rows.begin * p_.out_c + columns.begin, p_.in_c * p_.out_c, p_.out_c});
     }
 
@@ -338,12 +350,13 @@ class ConvWinograd final : public ConvAlgorithm {
                                     gradient_.part, args.d_in[1]);
         }
         if (args.d_in[2] != nullptr && task == 0) {
-            p_.kernels->sum_sources(p_.out_c, parts + round_up(gradient_.taps, kUnaligned),
+            p_.kernels->sum_sources(p_.out_c, parts + round_up(gradient_.dw_size, kUnaligned),
                                     gradient_.groups, gradient_.part, args.d_in[2]);
         }
     }
 
     ConvProblem p_;
+    int64_t taps_;  // along a side of the kernel
     Pass forward_, backward_;
     GradientPass gradient_;
     std::vector<Job> jobs_;  // by stage
@@ -351,9 +364,11 @@ class ConvWinograd final : public ConvAlgorithm {
 
 bool supports(const ConvProblem& p) {
     const auto fits = [](const Window& window) {
-        return window.kernel == 3 && window.stride == 1 && window.dilation == 1;
+        return (window.kernel == 3 || window.kernel == 5) && window.stride == 1 &&
+               window.dilation == 1;
     };
-    return fits(p.height) && fits(p.width) && p.groups == 1 && !p.is_volume() && !p.all_by_image;
+    return p.height.kernel == p.width.kernel && fits(p.height) && fits(p.width) && p.groups == 1 &&
+           !p.is_volume() && !p.all_by_image;
 }
 
 }  // namespace
@@ -364,8 +379,9 @@ std::unique_ptr<ConvAlgorithm> make_conv_winograd(const ConvProblem& problem) {
 }
 
 bool winograd_wins(const ConvProblem& p) {
-    // Transforming the kernel has to pay; predictions do it for once.
-    const int64_t least = p.trains() ? 300 : 150;
+    // Transforming the kernel has to pay; predictions do it for once. 5 x 5 kernels save more at
+    // every pixel.
+    const int64_t least = (p.trains() ? 300 : 150) / (p.height.kernel == 3 ? 1 : 3);
     return supports(p) && p.batch * p.height.out * p.width.out >= least && p.in_c >= 16 &&
            p.out_c >= 16;
 }

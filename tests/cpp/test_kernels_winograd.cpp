@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The Winograd kernels of every instruction set, put together to convolutions and their gradients,
-// against loops in double. Buffers end where the contracts end, so that the address sanitizer sees
-// an element too many; blocks of tiles begin and end anywhere in the batch.
+// The Winograd kernels of every instruction set, put together to convolutions by 3 x 3 and 5 x 5
+// and their gradients, against loops in double. Buffers end where the contracts end, so that the
+// address sanitizer sees an element too many; blocks of tiles begin and end anywhere in the batch.
 #include <doctest/doctest.h>
 
 #include <cstdint>
@@ -23,31 +23,33 @@ constexpr int64_t kPoints = 36;
 int64_t round_up(int64_t a, int64_t b) { return (a + b - 1) / b * b; }
 
 struct Shape {
-    int64_t batch, in_h, in_w, in_c, out_c, top, left, bottom, right;
+    int64_t taps, batch, in_h, in_w, in_c, out_c, top, left, bottom, right;
     bool relu = false, gated = false;
 
-    int64_t out_h() const { return in_h + top + bottom - 2; }
-    int64_t out_w() const { return in_w + left + right - 2; }
+    int64_t out_h() const { return in_h + top + bottom - taps + 1; }
+    int64_t out_w() const { return in_w + left + right - taps + 1; }
     int64_t x_size() const { return batch * in_h * in_w * in_c; }
     int64_t y_size() const { return batch * out_h() * out_w() * out_c; }
-    int64_t w_size() const { return 9 * in_c * out_c; }
-    int64_t tiles_h() const { return (out_h() + 3) / 4; }
-    int64_t tiles_w() const { return (out_w() + 3) / 4; }
+    int64_t w_size() const { return taps * taps * in_c * out_c; }
+    int64_t step() const { return 7 - taps; }
+    int64_t tiles_h() const { return (out_h() + step() - 1) / step(); }
+    int64_t tiles_w() const { return (out_w() + step() - 1) / step(); }
     int64_t tiles() const { return batch * tiles_h() * tiles_w(); }
 
     std::string text(const Kernels& kernels) const {
         std::string text = kernels.isa;
-        for (const int64_t n : {batch, in_h, in_w, in_c, out_c, top, left, bottom, right}) {
+        for (const int64_t n : {taps, batch, in_h, in_w, in_c, out_c, top, left, bottom, right}) {
             text += " " + std::to_string(n);
         }
         return text + (relu ? " relu" : "") + (gated ? " gated" : "");
     }
 };
 
-Shape random_shape(std::mt19937& random) {
+Shape random_shape(int64_t taps, std::mt19937& random) {
     const auto upto = [&random](int64_t most) { return static_cast<int64_t>(random() % most) + 1; };
-    Shape s{upto(3), upto(11) + 2, upto(11) + 2, upto(70), upto(70), 0, 0, 0, 0};
-    for (int64_t* pad : {&s.top, &s.left, &s.bottom, &s.right}) *pad = upto(4) - 1;
+    const auto size = [&] { return upto(11) + taps - 1; };
+    Shape s{taps, upto(3), size(), size(), upto(70), upto(70), 0, 0, 0, 0};
+    for (int64_t* pad : {&s.top, &s.left, &s.bottom, &s.right}) *pad = upto(taps + 1) - 1;
     s.relu = random() % 2 == 0;
     s.gated = random() % 2 == 0;
     return s;
@@ -60,8 +62,9 @@ void for_taps(const Shape& s, Visit visit) {
     for (int64_t n = 0; n < s.batch; ++n) {
         for (int64_t h = 0; h < s.out_h(); ++h) {
             for (int64_t v = 0; v < s.out_w(); ++v) {
-                for (int64_t tap = 0; tap < 9; ++tap) {
-                    const int64_t row = h + tap / 3 - s.top, column = v + tap % 3 - s.left;
+                for (int64_t tap = 0; tap < s.taps * s.taps; ++tap) {
+                    const int64_t row = h + tap / s.taps - s.top,
+                                  column = v + tap % s.taps - s.left;
                     if (row < 0 || row >= s.in_h || column < 0 || column >= s.in_w) continue;
                     visit((n * s.in_h + row) * s.in_w + column, tap,
                           (n * s.out_h() + h) * s.out_w() + v);
@@ -74,6 +77,7 @@ void for_taps(const Shape& s, Visit visit) {
 /// Tiles of the convolution's outputs over x, or over y itself.
 WinogradTiles tiles_of(const Kernels& kernels, const Shape& s, bool output) {
     WinogradTiles tiles{};
+    tiles.step = s.step();
     tiles.height = output ? s.out_h() : s.in_h;
     tiles.width = output ? s.out_w() : s.in_w;
     tiles.pixel = tiles.channels = output ? s.out_c : s.in_c;
@@ -100,13 +104,14 @@ Floats convolve(const Kernels& kernels, const Shape& s, const Floats& x, const F
     const int64_t plane = depth * round_up(columns, kernels.panel);
     Floats u(static_cast<size_t>(kPoints * plane));
     for (int64_t begin = 0; begin < depth; begin += 20) {
-        kernels.winograd_filter({w.data(), s.in_c, s.out_c, u.data(), plane, begin,
+        kernels.winograd_filter({w.data(), s.taps, s.in_c, s.out_c, u.data(), plane, begin,
                                  std::min(begin + 20, depth), transposed});
     }
     Shape pass = s;  // with x as its input
     if (transposed) {
-        pass = {s.batch,   s.out_h(),  s.out_w(),    s.out_c,    s.in_c,
-                2 - s.top, 2 - s.left, 2 - s.bottom, 2 - s.right};
+        const int64_t most = s.taps - 1;
+        pass = {s.taps, s.batch,      s.out_h(),     s.out_w(),       s.out_c,
+                s.in_c, most - s.top, most - s.left, most - s.bottom, most - s.right};
     }
     Floats y(static_cast<size_t>(pass.y_size()), 7.0f);
     WinogradTiles from = tiles_of(kernels, pass, false), to = tiles_of(kernels, pass, true);
@@ -119,7 +124,7 @@ Floats convolve(const Kernels& kernels, const Shape& s, const Floats& x, const F
         kernels.winograd_input(from, x.data(), gate.empty() ? nullptr : gate.data());
         kernels.winograd_product({v.data(), from.plane, from.row, 1, u.data(), plane,
                                   depth * kernels.panel, m.data(), to.plane, to.row, count, columns,
-                                  depth, false});
+                                  depth, 50, false});
         kernels.winograd_output(to, bias.empty() ? nullptr : bias.data(), s.relu && !transposed,
                                 y_gate.empty() ? nullptr : y_gate.data(), y.data());
     }
@@ -207,11 +212,11 @@ void check_dw(const Kernels& kernels, const Shape& s, uint32_t seed) {
         kernels.winograd_input(from, x.data(), nullptr);
         kernels.winograd_gradient(to, dy.data(), s.gated ? gate.data() : nullptr, db.data());
         kernels.winograd_product({v.data(), from.plane, 1, from.row, d.data(), to.plane, to.panel,
-                                  sums.data(), s.in_c * row, row, s.in_c, s.out_c, count,
+                                  sums.data(), s.in_c * row, row, s.in_c, s.out_c, count, 30,
                                   first > 0});
     }
-    kernels.winograd_filter_gradient(
-        {sums.data(), s.in_c * row, row, s.in_c, s.out_c, dw.data(), s.in_c * s.out_c, s.out_c});
+    kernels.winograd_filter_gradient({s.taps, sums.data(), s.in_c * row, row, s.in_c, s.out_c,
+                                      dw.data(), s.in_c * s.out_c, s.out_c});
     check_close(dw.data(), want.data(), s.w_size(), 1e-5, "winograd dw " + s.text(kernels));
     check_close(db.data(), want_db.data(), static_cast<int64_t>(db.size()), 1e-5,
                 "winograd db " + s.text(kernels));
@@ -229,16 +234,19 @@ TEST_CASE("winograd kernels agree with loops in double on random shapes") {
     for (const Kernels* kernels : tables()) {
         std::mt19937 random(5);
         for (uint32_t seed = 0; seed < 60; ++seed) {
-            check_all(*kernels, random_shape(random), seed);
+            for (const int64_t taps : {3, 5}) check_all(*kernels, random_shape(taps, random), seed);
         }
     }
 }
 
 TEST_CASE("winograd kernels agree with loops in double on many channels") {
     for (const Kernels* kernels : tables()) {
-        check_all(*kernels, {2, 9, 6, 150, 140, 1, 1, 1, 1, true, true}, 20);
-        check_all(*kernels, {1, 5, 5, 17, 300, 0, 0, 0, 0}, 3);
-        check_all(*kernels, {1, 5, 5, 300, 17, 2, 2, 2, 2}, 4);
+        check_all(*kernels, {3, 2, 9, 6, 150, 140, 1, 1, 1, 1, true, true}, 20);
+        check_all(*kernels, {3, 1, 5, 5, 17, 300, 0, 0, 0, 0}, 3);
+        check_all(*kernels, {3, 1, 5, 5, 300, 17, 2, 2, 2, 2}, 4);
+        check_all(*kernels, {5, 2, 5, 6, 150, 140, 2, 2, 2, 2, true, true}, 21);
+        check_all(*kernels, {5, 1, 7, 5, 17, 300, 0, 0, 0, 0}, 5);
+        check_all(*kernels, {5, 1, 3, 4, 300, 17, 4, 4, 4, 4}, 6);
     }
 }
 

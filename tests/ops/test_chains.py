@@ -132,6 +132,8 @@ LARGER_CHAINS = {
     "relu before and between": (
         (11, 13, 17), [RELU, SAME, RELU, ("conv2d", {})],
         [(3, 3, 17, 16), (3, 3, 16, 20)]),
+    "relu before 5x5": (
+        (11, 13, 17), [RELU, SAME, RELU, SAME], [(5, 5, 17, 20), (5, 5, 20, 33)]),
 }  # fmt: skip
 
 

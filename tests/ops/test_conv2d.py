@@ -134,25 +134,33 @@ def test_pieces_of_images_with_relu(isa, attributes):
 
 # Blocks of tiles and of channels that come out uneven.
 WINOGRAD_CASES = {
-    "one tile": ((4, 4, 16), 16, "same"),
-    "less than a tile": ((3, 4, 17), 33, "valid"),
-    "padding without image": ((1, 2, 3), 5, [4, 3, 3, 5]),
-    "rows of tiles": ((5, 23, 33), 50, "same"),
-    "columns of tiles": ((31, 2, 50), 17, [0, 1, 2, 2]),
-    "deep": ((7, 9, 300), 40, "same"),
-    "wide": ((9, 7, 40), 300, "valid"),
-    "both": ((6, 5, 160), 200, "same"),
+    "one tile": ((4, 4, 16), (3, 16), "same"),
+    "less than a tile": ((3, 4, 17), (3, 33), "valid"),
+    "padding without image": ((1, 2, 3), (3, 5), [4, 3, 3, 5]),
+    "rows of tiles": ((5, 23, 33), (3, 50), "same"),
+    "columns of tiles": ((31, 2, 50), (3, 17), [0, 1, 2, 2]),
+    "deep": ((7, 9, 300), (3, 40), "same"),
+    "wide": ((9, 7, 40), (3, 300), "valid"),
+    "both": ((6, 5, 160), (3, 200), "same"),
+    "5x5, one tile": ((6, 6, 16), (5, 16), "valid"),
+    "5x5, less than a tile": ((5, 5, 33), (5, 17), "valid"),
+    "5x5, padding without image": ((1, 2, 3), (5, 5), [6, 5, 5, 7]),
+    "5x5, rows of tiles": ((5, 17, 33), (5, 50), "same"),
+    "5x5, columns of tiles": ((15, 2, 50), (5, 17), [0, 1, 3, 4]),
+    "5x5, deep": ((3, 5, 300), (5, 40), "same"),
+    "5x5, wide": ((7, 9, 40), (5, 300), "valid"),
+    "5x5, both": ((2, 3, 160), (5, 200), "same"),
 }
 
 
 @pytest.mark.parametrize("case", WINOGRAD_CASES)
 def test_winograd(case):
-    x, out_c, padding = WINOGRAD_CASES[case]
+    x, (taps, out_c), padding = WINOGRAD_CASES[case]
     check_op(
         "conv2d",
         [arrays.normal(1, 19, *x)],
         {"padding": padding},
-        parameters=[arrays.normal(2, 3, 3, x[2], out_c), arrays.normal(3, out_c)],
+        parameters=[arrays.normal(2, taps, taps, x[2], out_c), arrays.normal(3, out_c)],
         batches=[1, 2, 19],
         coordinates=60,
         algorithm="winograd",
@@ -182,14 +190,16 @@ def winograd_plan(isa, arrays_of, training):
 
 @pytest.mark.parametrize("isa", _core.supported_isas())
 @pytest.mark.parametrize("channels", [(128, 128), (64, 32), (512, 33), (33, 512)])
-def test_winograd_errs_by_a_millionth(isa, channels):
+@pytest.mark.parametrize("taps", [3, 5])
+def test_winograd_errs_by_a_millionth(isa, taps, channels):
     in_c, out_c = channels
-    x, w = arrays.normal(1, 2, 14, 15, in_c), arrays.normal(2, 3, 3, in_c, out_c)
+    x, w = arrays.normal(1, 2, 14, 15, in_c), arrays.normal(2, taps, taps, in_c, out_c)
     # So large that the gradient at y, y + huge, is known to the last bit.
     huge = 1e9 * arrays.normal(3, 2, 14, 15, out_c)
-    padded = np.pad(x.astype(np.float64), [(0, 0), (1, 1), (1, 1), (0, 0)])
+    edge = taps // 2
+    padded = np.pad(x.astype(np.float64), [(0, 0), (edge, edge), (edge, edge), (0, 0)])
     y, dx, dw = np.zeros(huge.shape), np.zeros(padded.shape), np.zeros(w.shape)
-    for i, j in itertools.product(range(3), repeat=2):
+    for i, j in itertools.product(range(taps), repeat=2):
         part = (slice(None), slice(i, i + 14), slice(j, j + 15))
         y += padded[part] @ w[i, j].astype(np.float64)
         dx[part] += huge.astype(np.float64) @ w[i, j].T
@@ -199,7 +209,7 @@ def test_winograd_errs_by_a_millionth(isa, channels):
     plan = winograd_plan(isa, ([x], [w]), True)
     found_dx, found_dw = plan.gradients([x, -huge], np.arange(2))
     assert rms(found, y) < 1e-6
-    assert rms(found_dx, dx[:, 1:-1, 1:-1]) < 1e-6
+    assert rms(found_dx, dx[:, edge:-edge, edge:-edge]) < 1e-6
     assert rms(found_dw, dw) < 1e-6
 
 

@@ -55,9 +55,10 @@ def test_wrong_conv_algorithms_are_refused(unset_conv_algorithm):
         pronghorn.config.conv_algorithm()
 
 
-def test_models_follow_the_conv_algorithm(unset_conv_algorithm):
+@pytest.mark.parametrize("kernel_size", [3, 5])
+def test_models_follow_the_conv_algorithm(unset_conv_algorithm, kernel_size):
     pronghorn.utils.set_random_seed(1)
-    layer = pronghorn.layers.Conv2D(32, 3)
+    layer = pronghorn.layers.Conv2D(32, kernel_size)
     model = pronghorn.Sequential([pronghorn.Input((22, 22, 32)), layer])
     x = np.random.default_rng(1).normal(size=(1, 22, 22, 32)).astype(np.float32)
     found = {}
