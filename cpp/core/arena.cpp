@@ -22,10 +22,13 @@ int64_t allocation_count() { return allocations.load(); }
 Arena::Arena(size_t bytes) {
     if (bytes == 0) return;
     const size_t alignment = bytes >= kHugePage ? kHugePage : kAlignment;
-    const size_t rounded = (bytes + alignment - 1) / alignment * alignment;
-    data_ = rounded >= bytes ? std::aligned_alloc(alignment, rounded) : nullptr;
-    if (data_ == nullptr) throw MemoryError(text("[memory] ", bytes, " bytes cannot be had"));
-    if (alignment == kHugePage) madvise(data_, rounded, MADV_HUGEPAGE);
+    const size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
+    if (rounded < bytes || posix_memalign(&data_, alignment, rounded) != 0) {
+        data_ = nullptr;
+        throw MemoryError(text("[memory] ", bytes, " bytes cannot be had"));
+    }
+    // Whole pages only: the rest of a last one would be memory for nothing.
+    if (alignment == kHugePage) madvise(data_, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
     std::memset(data_, 0, rounded);
     size_ = bytes;
     ++allocations;
