@@ -150,6 +150,16 @@ class Dense final : public Op {
         return blocks(units_, kStreams * kernels_->lanes) * kernels_->lanes;
     }
 
+    /// Of the kernel, in the backward pass: as many as stay in cache until they are moved, but
+    /// enough for products that BLAS packs its operands for, those of more than 100 x 100 x 100
+    /// terms.
+    int64_t rows_of_task() const {
+        constexpr int64_t kUnpacked = 100 * 100 * 100, kPackedRows = 128;
+        if (way_ == Way::kStream) return kStreamBlockFloats / units_;
+        const int64_t rows = kBlockFloats / units_;
+        return rows_ * kBlockFloats > kUnpacked ? std::max(rows, kPackedRows) : rows;
+    }
+
     Signature plan_rows(const PlanContext& context) {
         Signature signature;
         jobs_ = {Job::kForward};
@@ -162,8 +172,7 @@ class Dense final : public Op {
             signature.stages.push_back({Phase::kBackward, true, 1, 0, 0});
             jobs_.push_back(Job::kGate);
         }
-        const int64_t floats = way_ == Way::kStream ? kStreamBlockFloats : kBlockFloats;
-        block_rows_ = std::clamp<int64_t>(floats / units_, 1, in_);
+        block_rows_ = std::clamp<int64_t>(rows_of_task(), 1, in_);
         const double passes =
             (context.wants_gradient[0] ? 1.0 : 0.0) + (context.wants_gradient[1] ? 1.0 : 0.0);
         const Phase phase = context.wants_gradient[0] ? Phase::kBackward : Phase::kGradient;
