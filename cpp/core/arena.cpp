@@ -24,7 +24,6 @@ Arena::Arena(size_t bytes) {
     const size_t alignment = bytes >= kHugePage ? kHugePage : kAlignment;
     const size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
     if (rounded < bytes || posix_memalign(&data_, alignment, rounded) != 0) {
-        data_ = nullptr;
         throw MemoryError(text("[memory] ", bytes, " bytes cannot be had"));
     }
     // Whole pages only: the rest of a last one would be memory for nothing.

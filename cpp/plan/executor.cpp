@@ -96,6 +96,16 @@ std::vector<std::array<double, 2>> Plan::run(const Call& call) {
     return totals_;
 }
 
+double Plan::floats_of(const Step& step) const {
+    double floats = 0;
+    for_places(step, [&](int id) {
+        if (id == kNowhere) return;
+        const Place& place = places[static_cast<size_t>(id)];
+        floats += static_cast<double>(place.size + place.per_image * batch);
+    });
+    return floats;
+}
+
 std::vector<Plan::Spent> Plan::run_profiled(const Call& call) {
     constexpr const char* kPhases[] = {"prepare", "forward", "backward", "gradient"};
     seconds_.assign(steps.size() + 1, 0.0);
@@ -104,14 +114,9 @@ std::vector<Plan::Spent> Plan::run_profiled(const Call& call) {
     std::vector<Spent> spent;
     for (size_t i = 0; i < steps.size(); ++i) {
         const Step& step = steps[i];
-        double floats = 0;
-        for_places(step, [&](int id) {
-            if (id == kNowhere) return;
-            const Place& place = places[static_cast<size_t>(id)];
-            floats += static_cast<double>(place.size + place.per_image * batch);
-        });
         spent.push_back({step.name + " " + kPhases[static_cast<size_t>(step.info.phase)],
-                         seconds_[i], step.info.flops * count, sizeof(float) * floats * count});
+                         seconds_[i], step.info.flops * count,
+                         sizeof(float) * floats_of(step) * count});
     }
     double updated = 0;
     for (const Parameter& parameter : parameters) {

@@ -185,6 +185,9 @@ class Plan {
     int64_t block_floats = 0;    // gradient block of an owner task, behind the scratch
     double flops = 0;            // of a step
 
+    /// Floats of the tensors that a step of the plan reads and writes, each counted once.
+    double floats_of(const Step& step) const;
+
    private:
     struct Run;
     /// Where a thread is: its memory, the step of the call, the part of the batch.

@@ -72,7 +72,6 @@ class Planner {
 
     // segments.cpp
     void join_steps();
-    double work_of(const Step& step);
     void cut_chain(int begin, int end);
     void cut_tasks(int begin, int end, bool once_per_call);
     void cut_final();

@@ -20,6 +20,11 @@ constexpr double kLeastFlopsOfPart = 1e6;
 // What a core computes while it reads or writes a float.
 constexpr double kFlopsPerFloat = 20;
 
+/// Of a step, in floating-point operations: what it computes, or as long as it reads and writes.
+double work_of(const Plan& plan, const Step& step) {
+    return std::max(step.info.flops, kFlopsPerFloat * plan.floats_of(step));
+}
+
 }  // namespace
 
 /// All steps in one list, and segments for all but the last.
@@ -49,15 +54,6 @@ void Planner::join_steps() {
     }
 }
 
-/// Of a step, in floating-point operations: what it computes, or as long as it reads and writes.
-double Planner::work_of(const Step& step) {
-    int64_t floats = 0;
-    for_places(step, [&](int id) {
-        if (id != kNowhere) floats += place(id).size + place(id).per_image * plan_->batch;
-    });
-    return std::max(step.info.flops, kFlopsPerFloat * static_cast<double>(floats));
-}
-
 void Planner::cut_chain(int begin, int end) {
     Chain chain;
     chain.begin = begin;
@@ -67,7 +63,7 @@ void Planner::cut_chain(int begin, int end) {
     for (int i = begin; i < end; ++i) {
         const Step& step = plan_->steps[static_cast<size_t>(i)];
         if (step.lanes) chain.granule = plan_->kernels->lanes;
-        work += work_of(step);
+        work += work_of(*plan_, step);
         for (int id : step.d_in) {
             if (id != kNowhere && place(id).space == Space::kParts) partial += place(id).size;
         }
