@@ -154,31 +154,31 @@ struct DepthwiseTaps {
     int64_t count;
 };
 
-/// Neighbouring pixels of a row of a depthwise convolution that see the same taps:
-///   y[p*y_pixel + c] = act(bias[c] + sum_{i < rows.count, j < columns.count}
-///       x[p*x_pixel + rows.source[i] + columns.source[j] + c] *
+/// A block of outputs of a depthwise convolution that see the same taps:
+///   y[h*y_row + p*y_pixel + c] = act(bias[c] + sum_{i < rows.count, j < columns.count}
+///       x[h*x_row + p*x_pixel + rows.source[i] + columns.source[j] + c] *
 ///       w[rows.weight[i] + columns.weight[j] + c])
-struct DepthwiseRow {
+struct DepthwiseBlock {
     const float* x;
-    int64_t x_pixel;
+    int64_t x_row, x_pixel;
     DepthwiseTaps rows, columns;
     const float *w, *bias;  // bias or null
     float* y;
-    int64_t y_pixel;
-    int64_t pixels, channels;
+    int64_t y_row, y_pixel;
+    int64_t out_h, out_w, channels;
     bool relu;
 };
 
-/// Both gradients in one sweep over the pixels of a row of x that meet the same taps:
-///   dx[p*x_pixel + c] = sum_{i, j} dy(p, i, j, c) * w[rows.weight[i] + columns.weight[j] + c]
-///   dw[rows.weight[i] + columns.weight[j] + c] += sum_p x[p*x_pixel + c] * dy(p, i, j, c)
-///   dy(p, i, j, c) = dy[p*dy_pixel + rows.source[i] + columns.source[j] + c]
-struct DepthwiseRowGradient {
-    const float *x, *dy, *w;
-    float *dx, *dw;  // either may be null
-    int64_t x_pixel, dy_pixel;
+/// dw[rows.weight[i] + columns.weight[j] + c] += sum_{h, p} dy[h*dy_row + p*dy_pixel + c] *
+///     x[h*x_row + p*x_pixel + rows.source[i] + columns.source[j] + c]
+struct DepthwiseGradient {
+    const float* x;
+    int64_t x_row, x_pixel;
     DepthwiseTaps rows, columns;
-    int64_t pixels, channels;
+    const float* dy;
+    int64_t dy_row, dy_pixel;
+    float* dw;
+    int64_t out_h, out_w, channels;
 };
 
 /// y (top + height + bottom, left + width + right, channels), contiguous: zero but for the middle,

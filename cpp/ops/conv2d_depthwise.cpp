@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Depthwise convolution, each input channel by itself: kernels of their own, along rows, with no
-// padded copies. An axis is cut into segments of positions that see the same taps: the interior,
-// and one by one the positions at the border. Backward, it is cut by what the positions of x see
-// of dy, a phase for each residue of the stride.
+// Depthwise convolution, each input channel by itself: kernels of their own, with no padded copies.
+// An axis is cut into segments of positions that see the same taps: the interior, and one by one
+// the positions at the border. For dx it is cut by what the positions of x see of dy, a phase for
+// each residue of the stride. dx and dw take turns on a few rows, while these are in cache.
 //
 // With several outputs for a channel, a copy of x that repeats its channels stands in for x, and dx
 // sums the copies' gradients.
@@ -21,6 +21,15 @@ struct Segment {
     int64_t first, count, step;
     int64_t source, source_step;
     std::vector<int64_t> tap, shift;
+
+    /// Which of its positions are wanted.
+    Range within(Range wanted) const {
+        const auto before = [this](int64_t position) {
+            return std::clamp<int64_t>((position - first + step - 1) / step, 0, count);
+        };
+        const int64_t begin = before(wanted.begin);
+        return {begin, before(wanted.begin + wanted.count) - begin};
+    }
 
     DepthwiseTaps scaled(int64_t source_size, int64_t weight_size) {
         for (int64_t& cell : shift) cell *= source_size;
@@ -58,14 +67,14 @@ std::vector<Segment> forward_segments(const Window& window) {
     return segments;
 }
 
-/// Cells of x, by the outputs that they are part of.
+/// Cells of x, by the outputs that they are part of, the first output first.
 std::vector<Segment> backward_segments(const Window& window) {
     std::vector<Segment> segments;
     for (int64_t phase = 0; phase < std::min(window.stride, window.in); ++phase) {
         std::vector<Segment> of_phase;
         for (int64_t cell = phase; cell < window.in; cell += window.stride) {
             Segment position{cell, 1, window.stride, cell / window.stride, 1, {}, {}};
-            for (int64_t k = 0; k < window.kernel; ++k) {
+            for (int64_t k = window.kernel - 1; k >= 0; --k) {
                 const int64_t distance = cell + window.before - k * window.dilation;
                 const int64_t out = distance / window.stride;
                 if (distance < 0 || distance % window.stride != 0 || out >= window.out) continue;
@@ -94,19 +103,28 @@ struct Plane {
         for (Segment& one : columns) column_taps.push_back(one.scaled(channels, channels));
     }
 
-    /// body(row segment's taps, column segment and its taps, offsets of row and source row), for
-    /// those rows.
+    /// Positions that see the same taps: how many, where the first one and its source begin, and
+    /// the steps from one to the next.
+    struct Block {
+        DepthwiseTaps rows, columns;
+        int64_t height, width;
+        int64_t at, row, pixel;
+        int64_t from, source_row, source_pixel;
+    };
+    /// body(block) for all blocks in those rows.
     template <typename Body>
-    void for_rows(Range wanted, Body body) const {
+    void for_blocks(Range wanted, int64_t channels, Body body) const {
         for (size_t r = 0; r < rows.size(); ++r) {
-            for (int64_t i = 0; i < rows[r].count; ++i) {
-                const int64_t number = rows[r].first + i * rows[r].step;
-                if (number < wanted.begin || number >= wanted.begin + wanted.count) continue;
-                const int64_t at = number * row;
-                const int64_t from = (rows[r].source + i * rows[r].source_step) * source_row;
-                for (size_t c = 0; c < columns.size(); ++c) {
-                    body(row_taps[r], columns[c], column_taps[c], at, from);
-                }
+            const Range inside = rows[r].within(wanted);
+            if (inside.count <= 0) continue;
+            const int64_t first = rows[r].first + inside.begin * rows[r].step;
+            const int64_t source = rows[r].source + inside.begin * rows[r].source_step;
+            for (size_t c = 0; c < columns.size(); ++c) {
+                const Segment& column = columns[c];
+                body(Block{row_taps[r], column_taps[c], inside.count, column.count,
+                           first * row + column.first * channels, rows[r].step * row,
+                           column.step * channels, source * source_row + column.source * channels,
+                           rows[r].source_step * source_row, column.source_step * channels});
             }
         }
     }
@@ -158,6 +176,8 @@ class ConvDepthwise final : public ConvAlgorithm {
     }
 
    private:
+    static constexpr int64_t kTurnRows = 8;  // of dy
+
     int64_t wide_size() const { return p_.height.in * p_.width.in * channels_; }
     int64_t copy_size() const { return multiplier_ > 1 ? wide_size() : 0; }
 
@@ -173,21 +193,27 @@ class ConvDepthwise final : public ConvAlgorithm {
 
     void forward(const Args& args, int64_t image, Range rows_of_y) const noexcept {
         const float* x = wide_x(args, image, args.scratch);
-        float* y = args.out + image * p_.out_size();
-        DepthwiseRow row{};
-        row.x_pixel = p_.width.stride * channels_;
-        row.w = args.in[1];
-        row.bias = p_.bias ? args.in[2] : nullptr;
-        row.y_pixel = row.channels = channels_;
-        row.relu = p_.relu;
-        forward_.for_rows(rows_of_y, [&](const DepthwiseTaps& rows, const Segment& segment,
-                                         const DepthwiseTaps& columns, int64_t at, int64_t from) {
-            row.rows = rows;
-            row.columns = columns;
-            row.x = x + from + segment.source * channels_;
-            row.y = y + at + segment.first * channels_;
-            row.pixels = segment.count;
-            p_.kernels->depthwise_row(row);
+        convolve(forward_, rows_of_y, x, args.in[1], p_.bias ? args.in[2] : nullptr, p_.relu,
+                 args.out + image * p_.out_size());
+    }
+
+    /// Those rows of y from x, or of dx from dy.
+    void convolve(const Plane& plane, Range rows, const float* x, const float* w, const float* bias,
+                  bool relu, float* y) const noexcept {
+        plane.for_blocks(rows, channels_, [&](const Plane::Block& block) {
+            p_.kernels->depthwise_block({x + block.from, block.source_row, block.source_pixel,
+                                         block.rows, block.columns, w, bias, y + block.at,
+                                         block.row, block.pixel, block.height, block.width,
+                                         channels_, relu});
+        });
+    }
+
+    /// What those rows of dy add to dw.
+    void add_gradient(Range rows, const float* x, const float* dy, float* dw) const noexcept {
+        forward_.for_blocks(rows, channels_, [&](const Plane::Block& block) {
+            p_.kernels->depthwise_block_dw({x + block.from, block.source_row, block.source_pixel,
+                                            block.rows, block.columns, dy + block.at, block.row,
+                                            block.pixel, dw, block.height, block.width, channels_});
         });
     }
 
@@ -218,23 +244,16 @@ class ConvDepthwise final : public ConvAlgorithm {
         const float* x = args.d_in[1] == nullptr ? nullptr : wide_x(args, image, scratch);
         float* dx = args.d_in[0] == nullptr ? nullptr : args.d_in[0] + image * p_.in_size();
         float* wide_dx = dx != nullptr && multiplier_ > 1 ? scratch + wide_size() : dx;
-        DepthwiseRowGradient row{};
-        row.w = args.in[1];
-        row.dw = args.d_in[1];
-        row.x_pixel = p_.width.stride * channels_;
-        row.dy_pixel = row.channels = channels_;
-        backward_.for_rows({0, p_.height.in},
-                           [&](const DepthwiseTaps& rows, const Segment& segment,
-                               const DepthwiseTaps& columns, int64_t at, int64_t from) {
-                               const int64_t offset = at + segment.first * channels_;
-                               row.rows = rows;
-                               row.columns = columns;
-                               row.x = x == nullptr ? nullptr : x + offset;
-                               row.dx = wide_dx == nullptr ? nullptr : wide_dx + offset;
-                               row.dy = dy + from + segment.source * channels_;
-                               row.pixels = segment.count;
-                               p_.kernels->depthwise_row_backward(row);
-                           });
+        const int64_t turns = (p_.height.out + kTurnRows - 1) / kTurnRows;
+        for (int64_t turn = 0; turn < turns; ++turn) {
+            if (wide_dx != nullptr) {
+                convolve(backward_, part_of(p_.height.in, turn, turns), dy, args.in[1], nullptr,
+                         false, wide_dx);
+            }
+            if (x != nullptr) {
+                add_gradient(part_of(p_.height.out, turn, turns), x, dy, args.d_in[1]);
+            }
+        }
         if (wide_dx == dx) return;
         for (int64_t i = 0; i < p_.in_size(); ++i) {
             float sum = 0;

@@ -12,6 +12,11 @@ CASES = {
     "mobilenet": ((9, 20, 32), (3, 3, 32, 1), {"padding": "same"}),
     "mobilenet strided": (
         (10, 11, 35), (3, 3, 35, 1), {"padding": "same", "strides": [2, 2]}),
+    "all tiles": ((21, 15, 37), (3, 3, 37, 1), {"padding": "same"}),
+    "all tiles strided": (
+        (22, 32, 37), (3, 3, 37, 1), {"padding": "same", "strides": [2, 2]}),
+    "2x3 taps": ((9, 16, 32), (2, 3, 32, 1), {"strides": [2, 2]}),
+    "two strides": ((9, 16, 32), (3, 2, 32, 1), {"strides": [1, 2]}),
     "few channels": ((8, 9, 3), (3, 3, 3, 1), {}),
     "one channel": ((8, 9, 1), (3, 3, 1, 5), {"padding": "same"}),
     "5x5": ((11, 12, 17), (5, 5, 17, 1), {"padding": "same"}),
