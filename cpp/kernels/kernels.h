@@ -213,6 +213,11 @@ struct DenseBackward {
     bool accumulate;        // dw: += where true, = where false
 };
 
+/// The winner of a max-pooled window is its cell's index, row * pool_w + column, as a uint8_t or a
+/// uint16_t; this is the winner of a window that has none.
+template <typename Index>
+constexpr Index kNoWinner = static_cast<Index>(~Index{0});
+
 /// Pooling of one image: window (i, j) covers rows i*stride_h - pad_top + [0, pool_h), columns
 /// alike; cells outside the image do not count (never the largest, not in the average's divisor).
 /// Every window covers at least one cell. Lanes: channels counts channels * lanes.
@@ -220,9 +225,13 @@ struct Pool {
     int64_t in_h, in_w, channels, out_h, out_w;
     int64_t pool_h, pool_w, stride_h, stride_w, pad_top, pad_left;
     bool gated = false;  // max_pool: what is not above 0 has no winner
+
+    /// Of a winner, 1 or 2: every index is below kNoWinner. Always inlined: a copy that is compiled
+    /// for one instruction set must not serve another.
+    [[gnu::always_inline]] int64_t winner_bytes() const {
+        return pool_h * pool_w <= kNoWinner<uint8_t> ? 1 : 2;
+    }
 };
-/// The argmax of a window without a winner.
-constexpr uint16_t kNoWinner = 65535;
 
 /// A linear map along one axis: y[o, j, i] = offset[j] + sum_t weights[first[j] + t] *
 /// x[o, begin[j] + t, i] for t below first[j + 1] - first[j], which may be none.

@@ -58,9 +58,9 @@ inline void fill_zero(float* x, int64_t size) {
 }
 
 /// kRows and kColumns are the window's where known at compile time, else 0.
-template <int kRows, int kColumns, bool kArgmax>
+template <int kRows, int kColumns, bool kArgmax, typename Index>
 inline void max_window(const Pool& pool, const Window& window, const float* x, float* y,
-                       uint16_t* argmax) {
+                       Index* argmax) {
     const int64_t rows = kRows != 0 ? kRows : window.rows;
     const int64_t columns = kColumns != 0 ? kColumns : window.columns;
     const int64_t row = pool.in_w * pool.channels;
@@ -84,22 +84,29 @@ inline void max_window(const Pool& pool, const Window& window, const float* x, f
         }
         store_upto(y + window.output + c, best, count);
         if constexpr (kArgmax) {
-            if (pool.gated) index = select(less(zero(), best), index, set1(kNoWinner));
-            store_uint16(argmax + window.output + c, index, count);
+            if (pool.gated) index = select(less(zero(), best), index, set1(kNoWinner<Index>));
+            store_integers(argmax + window.output + c, index, count);
         }
     });
 }
 
-template <bool kArgmax>
-void max_pool_all(const Pool& pool, const float* x, float* y, uint16_t* argmax) {
+/// Whether windows of 2 x 2 and 3 x 3 cells have code of their own: larger pools have them only
+/// where corners cut windows.
+template <typename Index>
+constexpr bool kSmall = sizeof(Index) == 1;
+
+template <bool kArgmax, typename Index>
+void max_pool_all(const Pool& pool, const float* x, float* y, Index* argmax) {
     for_windows(pool, [=, &pool](const Window& window) {
-        if (window.rows == 2 && window.columns == 2) {
-            max_window<2, 2, kArgmax>(pool, window, x, y, argmax);
-        } else if (window.rows == 3 && window.columns == 3) {
-            max_window<3, 3, kArgmax>(pool, window, x, y, argmax);
-        } else {
-            max_window<0, 0, kArgmax>(pool, window, x, y, argmax);
+        if constexpr (kSmall<Index>) {
+            if (window.rows == 2 && window.columns == 2) {
+                return max_window<2, 2, kArgmax>(pool, window, x, y, argmax);
+            }
+            if (window.rows == 3 && window.columns == 3) {
+                return max_window<3, 3, kArgmax>(pool, window, x, y, argmax);
+            }
         }
+        max_window<0, 0, kArgmax>(pool, window, x, y, argmax);
     });
 }
 
@@ -122,7 +129,9 @@ inline void average_window(const Pool& pool, const Window& window, const float* 
 }
 
 /// What a vector of channels of one window hands back to its cells.
+template <typename Index>
 struct MaxGradient {
+    static constexpr bool kTwoByTwo = kSmall<Index>;  // whether such windows have code of their own
     struct Share {
         Vec dy, winner;
         Vec of(int64_t cell) const {
@@ -130,16 +139,17 @@ struct MaxGradient {
         }
     };
     const float* dy;
-    const uint16_t* argmax;
+    const Index* argmax;
     /// `output` is the index in dy, `cells` counts the window's cells inside the image.
     Share share(int64_t output, int64_t, int count) const {
-        return {load_upto(dy + output, count), load_uint16(argmax + output, count)};
+        return {load_upto(dy + output, count), load_integers(argmax + output, count)};
     }
     /// What is written of a cell's sum, `input` being its index in dx.
     static Vec passed(Vec sum, int64_t, int) { return sum; }
 };
 template <bool kGated>
 struct AverageGradient {
+    static constexpr bool kTwoByTwo = true;
     struct Share {
         Vec dy;
         Vec of(int64_t) const { return dy; }
@@ -207,11 +217,12 @@ inline void scatter_window(const Pool& pool, const Window& window, Gradient grad
 template <typename Gradient>
 void scatter(const Pool& pool, Gradient gradient, float* dx) {
     for_windows(pool, [=, &pool](const Window& window) {
-        if (window.rows == 2 && window.columns == 2) {
-            scatter_window<2, 2>(pool, window, gradient, dx);
-        } else {
-            scatter_window<0, 0>(pool, window, gradient, dx);
+        if constexpr (Gradient::kTwoByTwo) {
+            if (window.rows == 2 && window.columns == 2) {
+                return scatter_window<2, 2>(pool, window, gradient, dx);
+            }
         }
+        scatter_window<0, 0>(pool, window, gradient, dx);
     });
     const int64_t height =
         cells_of(pool.out_h - 1, pool.pool_h, pool.stride_h, pool.pad_top, pool.in_h).end;
@@ -234,9 +245,11 @@ void backward(const Pool& pool, Gradient gradient, float* dx) {
 
 }  // namespace
 
-void max_pool(const Pool& pool, const float* x, float* y, uint16_t* argmax) noexcept {
-    if (argmax == nullptr) return max_pool_all<false>(pool, x, y, argmax);
-    max_pool_all<true>(pool, x, y, argmax);
+void max_pool(const Pool& pool, const float* x, float* y, void* argmax) noexcept {
+    uint8_t* bytes = static_cast<uint8_t*>(argmax);
+    if (argmax == nullptr) return max_pool_all<false>(pool, x, y, bytes);
+    if (pool.winner_bytes() == 1) return max_pool_all<true>(pool, x, y, bytes);
+    max_pool_all<true>(pool, x, y, static_cast<uint16_t*>(argmax));
 }
 
 void average_pool(const Pool& pool, const float* x, float* y) noexcept {
@@ -249,9 +262,11 @@ void average_pool(const Pool& pool, const float* x, float* y) noexcept {
     });
 }
 
-void max_pool_backward(const Pool& pool, const float* dy, const uint16_t* argmax,
-                       float* dx) noexcept {
-    backward(pool, MaxGradient{dy, argmax}, dx);
+void max_pool_backward(const Pool& pool, const float* dy, const void* argmax, float* dx) noexcept {
+    if (pool.winner_bytes() == 1) {
+        return backward(pool, MaxGradient<uint8_t>{dy, static_cast<const uint8_t*>(argmax)}, dx);
+    }
+    backward(pool, MaxGradient<uint16_t>{dy, static_cast<const uint16_t*>(argmax)}, dx);
 }
 
 void average_pool_backward(const Pool& pool, const float* dy, const float* gate,

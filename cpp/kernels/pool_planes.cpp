@@ -8,6 +8,9 @@
 namespace pronghorn::PRONGHORN_ISA {
 namespace {
 
+/// Windows of 4 cells.
+using Index = uint8_t;
+
 /// The even and the odd ones of 2 * count columns.
 struct Columns {
     Vec even, odd;
@@ -53,7 +56,8 @@ void challenge(Vec v, float cell, Vec* best, Vec* winner) {
 
 }  // namespace
 
-void max_pool_planes(const Pool& pool, const float* x, float* y, uint16_t* argmax) noexcept {
+void max_pool_planes(const Pool& pool, const float* x, float* y, void* argmax) noexcept {
+    Index* winners = static_cast<Index*>(argmax);
     for_windows(pool, nullptr, [=](int64_t in, int64_t out, int count) {
         const Columns top = load_columns(x + in, count);
         const Columns bottom = load_columns(x + in + pool.in_w, count);
@@ -62,16 +66,17 @@ void max_pool_planes(const Pool& pool, const float* x, float* y, uint16_t* argma
         challenge(bottom.even, 2, &best, &winner);
         challenge(bottom.odd, 3, &best, &winner);
         store_upto(y + out, best, count);
-        if (argmax == nullptr) return;
-        if (pool.gated) winner = select(less(zero(), best), winner, set1(kNoWinner));
-        store_uint16(argmax + out, winner, count);
+        if (winners == nullptr) return;
+        if (pool.gated) winner = select(less(zero(), best), winner, set1(kNoWinner<Index>));
+        store_integers(winners + out, winner, count);
     });
 }
 
-void max_pool_planes_backward(const Pool& pool, const float* dy, const uint16_t* argmax,
+void max_pool_planes_backward(const Pool& pool, const float* dy, const void* argmax,
                               float* dx) noexcept {
+    const Index* winners = static_cast<const Index*>(argmax);
     for_windows(pool, dx, [=](int64_t in, int64_t out, int count) {
-        const Vec d = load_upto(dy + out, count), winner = load_uint16(argmax + out, count);
+        const Vec d = load_upto(dy + out, count), winner = load_integers(winners + out, count);
         const auto of_cell = [=](float cell) {
             return select(equal(winner, set1(cell)), d, zero());
         };

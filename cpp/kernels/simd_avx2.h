@@ -129,23 +129,42 @@ inline Mask beats(Vec v, Vec best) {
                          _mm256_cmp_ps(v, best, _CMP_NLE_UQ));
 }
 
-/// Integers in [0, 65535] as floats, kept as uint16 (count up to kLanes).
-inline Vec load_uint16(const uint16_t* x, int count) {
-    uint16_t lane[kLanes] = {};
+/// kLanes integers of their type's range as floats.
+inline Vec load_all_integers(const uint8_t* x) {
+    const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(x));
+    return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes));
+}
+inline Vec load_all_integers(const uint16_t* x) {
+    const __m128i words = _mm_loadu_si128(reinterpret_cast<const __m128i*>(x));
+    return _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(words));
+}
+inline __m128i words_of(Vec value) {
+    const __m256i integers = _mm256_cvtps_epi32(value);
+    return _mm_packus_epi32(_mm256_castsi256_si128(integers),
+                            _mm256_extracti128_si256(integers, 1));
+}
+inline void store_all_integers(uint8_t* x, Vec value) {
+    const __m128i words = words_of(value);
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(x), _mm_packus_epi16(words, words));
+}
+inline void store_all_integers(uint16_t* x, Vec value) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(x), words_of(value));
+}
+/// The first `count` of them; nothing behind them is touched.
+template <typename Integer>
+inline Vec load_integers(const Integer* x, int count) {
+    Integer lane[kLanes] = {};
     if (count != kLanes) {
         for (int i = 0; i < count; ++i) lane[i] = x[i];
         x = lane;
     }
-    const __m128i words = _mm_loadu_si128(reinterpret_cast<const __m128i*>(x));
-    return _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(words));
+    return load_all_integers(x);
 }
-inline void store_uint16(uint16_t* x, Vec value, int count) {
-    const __m256i integers = _mm256_cvtps_epi32(value);
-    const __m128i words =
-        _mm_packus_epi32(_mm256_castsi256_si128(integers), _mm256_extracti128_si256(integers, 1));
-    if (count == kLanes) return _mm_storeu_si128(reinterpret_cast<__m128i*>(x), words);
-    uint16_t lane[kLanes];
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(lane), words);
+template <typename Integer>
+inline void store_integers(Integer* x, Vec value, int count) {
+    if (count == kLanes) return store_all_integers(x, value);
+    Integer lane[kLanes];
+    store_all_integers(lane, value);
     for (int i = 0; i < count; ++i) x[i] = lane[i];
 }
 

@@ -122,12 +122,20 @@ inline Mask beats(Vec v, Vec best) {
     return _mm512_mask_cmp_ps_mask(number, v, best, _CMP_NLE_UQ);
 }
 
-/// Integers in [0, 65535] as floats, kept as uint16 (count up to kLanes).
-inline Vec load_uint16(const uint16_t* x, int count) {
+/// Integers of their type's range as floats (count up to kLanes).
+inline Vec load_integers(const uint8_t* x, int count) {
+    const __m128i bytes = _mm_maskz_loadu_epi8(first_lanes(count), x);
+    return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes));
+}
+inline Vec load_integers(const uint16_t* x, int count) {
     const __m256i words = _mm256_maskz_loadu_epi16(first_lanes(count), x);
     return _mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(words));
 }
-inline void store_uint16(uint16_t* x, Vec value, int count) {
+inline void store_integers(uint8_t* x, Vec value, int count) {
+    const __m128i bytes = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(value));
+    _mm_mask_storeu_epi8(x, first_lanes(count), bytes);
+}
+inline void store_integers(uint16_t* x, Vec value, int count) {
     const __m256i words = _mm512_cvtepi32_epi16(_mm512_cvtps_epi32(value));
     _mm256_mask_storeu_epi16(x, first_lanes(count), words);
 }

@@ -108,16 +108,18 @@ inline Mask beats(Vec v, Vec best) {
     return _mm_and_ps(_mm_cmpord_ps(best, best), _mm_cmpnle_ps(v, best));
 }
 
-/// Integers in [0, 65535] as floats, kept as uint16 (count up to kLanes).
-inline Vec load_uint16(const uint16_t* x, int count) {
+/// Integers of their type's range as floats (count up to kLanes).
+template <typename Integer>
+inline Vec load_integers(const Integer* x, int count) {
     float lane[kLanes] = {};
     for (int i = 0; i < count; ++i) lane[i] = static_cast<float>(x[i]);
     return load(lane);
 }
-inline void store_uint16(uint16_t* x, Vec value, int count) {
+template <typename Integer>
+inline void store_integers(Integer* x, Vec value, int count) {
     int32_t lane[kLanes];
     _mm_storeu_si128(reinterpret_cast<__m128i*>(lane), _mm_cvtps_epi32(value));
-    for (int i = 0; i < count; ++i) x[i] = static_cast<uint16_t>(lane[i]);
+    for (int i = 0; i < count; ++i) x[i] = static_cast<Integer>(lane[i]);
 }
 
 /// sums[i] = the sum of the lanes of the i-th argument.

@@ -6,6 +6,7 @@
 #include "ops/op.h"
 #include "ops/pieces.h"
 #include "ops/window.h"
+#include "ops/winners.h"
 
 namespace pronghorn {
 
@@ -57,8 +58,7 @@ class Pool2d final : public Op {
                       ? std::min(kPieces, pool_.out_h)
                       : 1;
         signature.stages.push_back(forward_in_pieces(context.batch(), pieces_, 0, 0));
-        // The winners' cells, two bytes each, for the way back.
-        if (kind_ == Kind::kMax && context.training) signature.saved = (out_size() + 1) / 2;
+        if (kind_ == Kind::kMax && context.training) signature.saved = saved();
         if (context.training) signature.stages.push_back({Phase::kBackward, true, 1, 0, 0});
         signature.backward_reads[0] = gated_ && kind_ == Kind::kAverage;
         return signature;
@@ -77,7 +77,7 @@ class Pool2d final : public Op {
             }
             const int64_t in = i * in_size(), out = i * out_size();
             if (kind_ == Kind::kMax) {
-                max_pool_backward_(pool, args.d_out + out, winners(args, i), args.d_in[0] + in);
+                max_pool_backward_(pool, args.d_out + out, winners(args, i, 0), args.d_in[0] + in);
             } else {
                 average_pool_backward_(pool, args.d_out + out, gated_ ? args.in[0] + in : nullptr,
                                        args.d_in[0] + in);
@@ -106,19 +106,18 @@ class Pool2d final : public Op {
         const float* x = args.in[0] + image * in_size() + skipped * pool_.in_w * pool_.channels;
         float* y = args.out + image * out_size() + out;
         if (kind_ == Kind::kAverage) return average_pool_(pool, x, y);
-        uint16_t* argmax = winners(args, image);
-        max_pool_(pool, x, y, argmax == nullptr ? nullptr : argmax + out);
+        max_pool_(pool, x, y, winners(args, image, out));
     }
 
-    /// Two bytes each.
-    uint16_t* winners(const Args& args, int64_t image) const noexcept {
-        return args.saved == nullptr
-                   ? nullptr
-                   : reinterpret_cast<uint16_t*>(args.saved + image * ((out_size() + 1) / 2));
+    /// Of an image, or of a group, from number `first` on.
+    void* winners(const Args& args, int64_t image, int64_t first) const noexcept {
+        float* memory = args.saved == nullptr ? nullptr : args.saved + image * saved();
+        return winners_from(pool_, memory, first);
     }
 
     int64_t in_size() const { return pool_.in_h * pool_.in_w * pool_.channels; }
     int64_t out_size() const { return pool_.out_h * pool_.out_w * pool_.channels; }
+    int64_t saved() const { return winner_floats(pool_, out_size()); }
 
     std::string name_;
     Kind kind_;

@@ -5,6 +5,7 @@
 // products of the axes'. Any layout: lanes are more channels.
 #include "ops/op.h"
 #include "ops/window.h"
+#include "ops/winners.h"
 
 namespace pronghorn {
 
@@ -57,7 +58,6 @@ class Pool3d final : public Op {
         const int64_t scratch = between() * lanes_;
         signature.stages.push_back({Phase::kForward, true, 1, scratch, 0});
         if (context.training) signature.stages.push_back({Phase::kBackward, true, 1, scratch, 0});
-        // The winners of both steps, two bytes each, for the way back.
         if (context.training && !average_) signature.saved = saved();
         return signature;
     }
@@ -68,25 +68,25 @@ class Pool3d final : public Op {
         depth.channels *= lanes_;
         for (int64_t i = 0; i < args.images; i += lanes_) {
             const int64_t in = i * in_size(), out = i * out_size();
-            uint16_t *winners = nullptr, *planes = nullptr;
+            float *cells = nullptr, *planes = nullptr;  // the winners of both steps
             if (args.saved != nullptr) {
-                winners = reinterpret_cast<uint16_t*>(args.saved + i * saved());
-                planes = winners + between() * lanes_;
+                cells = args.saved + i * saved();
+                planes = cells + winner_floats(plane_, between()) * lanes_;
             }
             if (stage == 0) {
                 const float* x = args.in[0] + in;
                 for (int64_t d = 0; d < depth.in_h; ++d) {
-                    uint16_t* row = winners == nullptr ? nullptr : winners + d * depth.channels;
-                    pool(plane, x + d * plane_size(), args.scratch + d * depth.channels, row);
+                    const int64_t first = d * depth.channels;
+                    pool(plane, x + d * plane_size(), args.scratch + first,
+                         winners_from(plane, cells, first));
                 }
                 pool(depth, args.scratch, args.out + out, planes);
             } else {
                 float* dx = args.d_in[0] + in;
                 pool_backward(depth, args.d_out + out, planes, args.scratch);
                 for (int64_t d = 0; d < depth.in_h; ++d) {
-                    const uint16_t* row =
-                        winners == nullptr ? nullptr : winners + d * depth.channels;
-                    pool_backward(plane, args.scratch + d * depth.channels, row,
+                    const int64_t first = d * depth.channels;
+                    pool_backward(plane, args.scratch + first, winners_from(plane, cells, first),
                                   dx + d * plane_size());
                 }
             }
@@ -98,12 +98,14 @@ class Pool3d final : public Op {
     int64_t in_size() const { return depth_.in_h * plane_.in_h * plane_.in_w * plane_.channels; }
     int64_t between() const { return depth_.in_h * depth_.channels; }
     int64_t out_size() const { return depth_.out_h * depth_.channels; }
-    int64_t saved() const { return (between() + out_size() + 1) / 2; }
+    int64_t saved() const {
+        return winner_floats(plane_, between()) + winner_floats(depth_, out_size());
+    }
 
-    void pool(const Pool& window, const float* x, float* y, uint16_t* winners) const noexcept {
+    void pool(const Pool& window, const float* x, float* y, void* winners) const noexcept {
         average_ ? kernels_->average_pool(window, x, y) : kernels_->max_pool(window, x, y, winners);
     }
-    void pool_backward(const Pool& window, const float* dy, const uint16_t* winners,
+    void pool_backward(const Pool& window, const float* dy, const void* winners,
                        float* dx) const noexcept {
         average_ ? kernels_->average_pool_backward(window, dy, nullptr, dx)
                  : kernels_->max_pool_backward(window, dy, winners, dx);

@@ -157,7 +157,7 @@ void check_pools(const Kernels& kernels, int64_t height, int64_t width, int64_t 
     const int64_t in = height * width * channels, out = pool.out_h * pool.out_w * channels;
     const Floats x = coarse(in, 6), dy = random_floats(out, 7);
     Floats y(at(out)), y_rows(at(out)), dx(at(in)), dx_rows(at(in));
-    std::vector<uint16_t> argmax(at(out)), argmax_rows(at(out));
+    std::vector<uint8_t> argmax(at(out)), argmax_rows(at(out));
     const std::string what = std::string(kernels.isa) + " " + std::to_string(height) + " " +
                              std::to_string(width) + " " + std::to_string(channels);
     const Floats x_rows = to_rows(x, channels), dy_rows = to_rows(dy, channels);

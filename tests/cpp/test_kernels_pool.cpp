@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pooling of every instruction set against loops over cells: random windows, strides and paddings,
-// channels from 1 to 33, ties and NaN. Buffers end where the contract ends.
+// channels from 1 to 33, ties and NaN, pools of up to 255 cells and of more. Buffers end where the
+// contract ends.
 #include <doctest/doctest.h>
 
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -24,6 +26,32 @@ constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 size_t in_size(const Pool& p) { return static_cast<size_t>(p.in_h * p.in_w * p.channels); }
 size_t out_size(const Pool& p) { return static_cast<size_t>(p.out_h * p.out_w * p.channels); }
 
+/// Winners as kernels keep them, uint8_t for pools of up to 255 cells, uint16_t for larger ones; as
+/// numbers, -1 being none.
+class Winners {
+   public:
+    explicit Winners(const Pool& p) : wide_(p.pool_h * p.pool_w > 255) {
+        bytes_.resize(wide_ ? 0 : out_size(p), 99);
+        words_.resize(wide_ ? out_size(p) : 0, 9999);
+    }
+    Winners(const Pool& p, const std::vector<int64_t>& winners) : Winners(p) {
+        for (size_t i = 0; i < winners.size(); ++i) {
+            (wide_ ? words_[i] = static_cast<uint16_t>(winners[i])
+                   : bytes_[i] = static_cast<uint8_t>(winners[i]));
+        }
+    }
+    void* data() { return wide_ ? static_cast<void*>(words_.data()) : bytes_.data(); }
+    int64_t operator[](size_t i) const {
+        const int64_t winner = wide_ ? words_[i] : bytes_[i];
+        return winner == (wide_ ? 65535 : 255) ? -1 : winner;
+    }
+
+   private:
+    bool wide_;
+    std::vector<uint8_t> bytes_;
+    std::vector<uint16_t> words_;
+};
+
 std::string text(const Kernels& kernels, const Pool& p) {
     std::string line = kernels.isa;
     for (const int64_t n : {p.in_h, p.in_w, p.channels, p.out_h, p.out_w, p.pool_h, p.pool_w,
@@ -41,10 +69,19 @@ int64_t windows(int64_t size, int64_t pool, int64_t stride, int64_t pad, int64_t
 }
 
 std::vector<Pool> pools() {
-    std::vector<Pool> all = {
-        {30, 30, 96, 15, 15, 2, 2, 2, 2, 0, 0}, {13, 13, 48, 6, 6, 2, 2, 2, 2, 0, 0},
-        {13, 13, 33, 6, 6, 3, 3, 2, 2, 0, 0},   {12, 12, 16, 6, 6, 3, 3, 2, 2, 0, 0},
-        {1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0},      {67, 3, 5, 1, 1, 67, 3, 1, 1, 0, 0}};
+    std::vector<Pool> all = {{30, 30, 96, 15, 15, 2, 2, 2, 2, 0, 0},
+                             {13, 13, 48, 6, 6, 2, 2, 2, 2, 0, 0},
+                             {13, 13, 33, 6, 6, 3, 3, 2, 2, 0, 0},
+                             {12, 12, 16, 6, 6, 3, 3, 2, 2, 0, 0},
+                             {1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0},
+                             {67, 3, 5, 1, 1, 67, 3, 1, 1, 0, 0},
+                             // 255 and 256 cells: side by side, overlapping, corners of 2 x 2 cells
+                             {31, 36, 33, 2, 2, 15, 17, 15, 17, 0, 0},
+                             {33, 32, 33, 2, 2, 16, 16, 16, 16, 0, 0},
+                             {17, 21, 19, 4, 3, 15, 17, 3, 4, 6, 2},
+                             {18, 21, 19, 4, 3, 16, 16, 3, 4, 6, 2},
+                             {20, 23, 5, 2, 2, 15, 17, 15, 17, 13, 15},
+                             {20, 23, 5, 2, 2, 16, 16, 16, 16, 14, 14}};
     std::mt19937 random(2);
     const auto below = [&](int64_t n) {
         return static_cast<int64_t>(random() % static_cast<uint32_t>(n));
@@ -90,12 +127,13 @@ void for_cells(const Pool& p, Body body) {
     }
 }
 
-/// Few different values, so that ties are common, and some NaN.
+/// Few different values, so that ties are common, and some NaN, but not in every window.
 Floats image_of(const Pool& p, std::mt19937& random) {
     Floats x(in_size(p));
+    const uint32_t rare = p.pool_h * p.pool_w > 16 ? 499 : 29;
     for (float& value : x) {
         const uint32_t draw = static_cast<uint32_t>(random());
-        value = draw % 29 == 0 ? kNan : static_cast<float>(draw % 7) - 3.0f;
+        value = draw % rare == 0 ? kNan : static_cast<float>(draw % 7) - 3.0f;
         if (draw % 31 == 0) value = -std::numeric_limits<float>::infinity();
     }
     return x;
@@ -145,7 +183,7 @@ TEST_CASE("max_pool finds the first largest cell, NaN before all, with and witho
         for (const Kernels* kernels : tables()) {
             INFO(text(*kernels, pool));
             Floats y(out_size(pool), 99.0f), y_alone = y;
-            std::vector<uint16_t> argmax(out_size(pool), 9999);
+            Winners argmax(pool);
             kernels->max_pool(pool, x.data(), y.data(), argmax.data());
             kernels->max_pool(pool, x.data(), y_alone.data(), nullptr);
             int64_t wrong = 0;
@@ -169,7 +207,7 @@ TEST_CASE("max_pool_backward gives dy to the winners and writes all of dx") {
         Floats y;
         std::vector<int64_t> winner;
         max_reference(pool, x, y, winner);
-        const std::vector<uint16_t> argmax(winner.begin(), winner.end());
+        Winners argmax(pool, winner);
         const Doubles ones(dy.size(), 1.0);
         const Doubles want = backward_reference(
             pool, dy, ones, [&](size_t out, int64_t cell) { return winner[out] == cell; });
@@ -191,33 +229,46 @@ TEST_CASE("a gated max_pool has no winners that are not above 0") {
         pool.gated = true;
         for (const Kernels* kernels : tables()) {
             Floats y(out_size(pool), kNan);
-            std::vector<uint16_t> argmax(out_size(pool));
+            Winners argmax(pool);
             kernels->max_pool(pool, x.data(), y.data(), argmax.data());
             int wrong = 0;
             for (size_t i = 0; i < y.size(); ++i) {
-                wrong += argmax[i] != (want[i] > 0 ? winner[i] : kNoWinner);
+                wrong += argmax[i] != (want[i] > 0 ? winner[i] : -1);
             }
             CHECK(wrong == 0);
         }
     }
 }
 
-TEST_CASE("max_pool keeps the winners of windows beyond 255 cells") {
-    const Pool pool{40, 60, 17, 1, 1, 40, 60, 40, 60, 0, 0};
-    const int64_t last = pool.in_h * pool.in_w - 1;
-    Floats x(in_size(pool), 0.0f);
-    for (int64_t c = 0; c < pool.channels; ++c) {
-        x[static_cast<size_t>((last - c) * pool.channels + c)] = 1.0f;
-    }
-    for (const Kernels* kernels : tables()) {
-        Floats y(out_size(pool)), dx(in_size(pool), kNan);
-        std::vector<uint16_t> argmax(out_size(pool));
-        kernels->max_pool(pool, x.data(), y.data(), argmax.data());
-        for (int64_t c = 0; c < pool.channels; ++c) {
-            CHECK(argmax[static_cast<size_t>(c)] == last - c);
+TEST_CASE("max_pool keeps the last cells of large windows apart from no winner") {
+    // 255 and 65535 are the most that one and two bytes tell apart from none.
+    for (const auto& [height, width, bytes] : std::vector<std::array<int64_t, 3>>{
+             {15, 17, 1}, {16, 16, 2}, {40, 60, 2}, {255, 257, 2}}) {
+        Pool pool{height, width, 37, 1, 1, height, width, height, width, 0, 0};
+        CHECK(pool.winner_bytes() == bytes);
+        const int64_t last_cell = height * width - 1, last = pool.channels - 1;
+        Floats x(in_size(pool), 0.0f);  // the last channel has nothing above 0
+        for (int64_t c = 0; c < last; ++c) {
+            x[static_cast<size_t>((last_cell - c) * pool.channels + c)] = 1.0f;
         }
-        kernels->max_pool_backward(pool, y.data(), argmax.data(), dx.data());
-        CHECK(dx == x);
+        for (const Kernels* kernels : tables()) {
+            for (const bool gated : {false, true}) {
+                pool.gated = gated;
+                INFO(text(*kernels, pool), " gated ", gated);
+                Floats y(out_size(pool)), dx(in_size(pool), kNan), want = x;
+                Winners argmax(pool);
+                kernels->max_pool(pool, x.data(), y.data(), argmax.data());
+                int64_t wrong = argmax[static_cast<size_t>(last)] != (gated ? -1 : 0);
+                for (int64_t c = 0; c < last; ++c) {
+                    wrong += argmax[static_cast<size_t>(c)] != last_cell - c;
+                }
+                CHECK(wrong == 0);
+                const Floats dy(out_size(pool), 1.0f);
+                kernels->max_pool_backward(pool, dy.data(), argmax.data(), dx.data());
+                want[static_cast<size_t>(last)] = gated ? 0.0f : 1.0f;
+                CHECK((dx == want));
+            }
+        }
     }
 }
 

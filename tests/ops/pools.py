@@ -20,6 +20,8 @@ VOLUMES = {
     "one cell": ((1, 1, 1, 1), (1, 1, 1), (1, 1, 1), "valid"),
     "many channels": ((2, 4, 4, 70), (2, 2, 2), (2, 2, 2), "valid"),
     "depth alone": ((6, 3, 3, 2), (3, 1, 1), (3, 1, 1), "valid"),
+    "planes of 256 cells": ((2, 17, 16, 3), (2, 16, 16), (1, 1, 1), "valid"),
+    "256 planes": ((257, 2, 1, 3), (256, 2, 1), (1, 1, 1), "valid"),
 }
 
 # shape, attributes, complaint

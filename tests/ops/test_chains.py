@@ -18,6 +18,7 @@ MAX_POOL_3_2 = (
     "max_pool2d",
     {"pool_size": [3, 3], "strides": [2, 2], "padding": "same"},
 )
+MAX_POOL_256 = ("max_pool2d", {"pool_size": [16, 16], "strides": [2, 1]})
 AVERAGE_POOL = ("average_pool2d", {"pool_size": [2, 2]})
 AVERAGE_POOL_3_2 = (
     "average_pool2d",
@@ -37,6 +38,8 @@ CHAINS = {
     "conv pool relu": ((9, 9, 3), [SAME, MAX_POOL_3_2, RELU], [(5, 5, 3, 32)]),
     "relu before overlapping maxima": (
         (5, 6, 3), [SAME, RELU, MAX_POOL_3_2, TANH], [(3, 3, 3, 9)]),
+    "relu before maxima of 256 cells": (
+        (18, 17, 1), [SAME, RELU, MAX_POOL_256], [(3, 3, 1, 3)]),
     "relu before averages": (
         (5, 6, 3), [SAME, RELU, AVERAGE_POOL, TANH], [(3, 3, 3, 9)]),
     "relu before overlapping averages": (
