@@ -398,6 +398,16 @@ struct Sgd {
     bool nesterov;
 };
 
+/// Backward over `in` rows of w for one row of x, and a step of SGD: dx[k] = sum_n dy[n] w[k, n],
+/// and then w moves by the gradient x[k] dy[n]. `out` is from `lanes` to 8 * lanes.
+struct DenseSgd {
+    const float *x, *dy;
+    float* dx;            // or null
+    float *w, *velocity;  // null without momentum
+    int64_t in, out;
+    Sgd sgd;
+};
+
 /// One step of Adam: m += (g - m)*(1 - beta_1), v += (g*g - v)*(1 - beta_2),
 /// w -= step * m / (sqrt(v) + epsilon), where step is the learning rate with both bias corrections.
 struct Adam {

@@ -96,6 +96,13 @@ class Dense final : public Op {
         return input == 2 && task == 0 ? Range{0, units_} : Range{};
     }
 
+    int moved(int stage) const override {
+        const int64_t lanes = kernels_->lanes;
+        const bool one_sweep = jobs_[static_cast<size_t>(stage)] == Job::kBackward && rows_ == 1 &&
+                               units_ >= lanes && units_ <= 8 * lanes;
+        return one_sweep ? 1 : -1;
+    }
+
    private:
     enum class Way : uint8_t { kLanes, kStream, kProduct };
     enum class Job : uint8_t {
@@ -294,10 +301,16 @@ class Dense final : public Op {
     void backward_stream(const Args& args, int64_t task) const noexcept {
         const float* dy = relu_ ? args.saved : args.d_out;
         const int64_t begin = task * block_rows_;
-        kernels_->dense_backward({args.in[0] + begin, args.in[1] + begin * units_, dy,
-                                  args.d_in[0] == nullptr ? nullptr : args.d_in[0] + begin,
-                                  args.d_in[1], rows_, std::min(block_rows_, in_ - begin), units_,
-                                  in_, in_, false});
+        const int64_t rows = std::min(block_rows_, in_ - begin);
+        const float* x = args.in[0] + begin;
+        float* dx = args.d_in[0] == nullptr ? nullptr : args.d_in[0] + begin;
+        if (args.moves != nullptr) {
+            kernels_->dense_sgd(
+                {x, dy, dx, args.moves->w, args.moves->velocity, rows, units_, args.moves->sgd});
+        } else {
+            kernels_->dense_backward({x, args.in[1] + begin * units_, dy, dx, args.d_in[1], rows_,
+                                      rows, units_, in_, in_, false});
+        }
         own_bias(args, dy, task);
     }
 

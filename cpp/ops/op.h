@@ -105,6 +105,12 @@ struct PlanContext {
     int64_t batch() const { return output.shape[0]; }
 };
 
+/// The block of a parameter that a task owns, to be moved by SGD as its gradient is found.
+struct SgdBlock {
+    Sgd sgd;
+    float *w, *velocity;  // null without momentum
+};
+
 /// Pointers of one call. By-image tensors begin at image `first_image` and hold `images` images
 /// (whole groups in lanes layout); in stages that are not by image they hold the batch.
 struct Args {
@@ -118,8 +124,9 @@ struct Args {
     int64_t images = 0;
     int64_t first_image = 0;
     bool accumulate = false;
-    const int64_t* rows = nullptr;  // of the caller's arrays, for each image of this slice
-    uint64_t step = 0;              // training steps done before this one
+    const SgdBlock* moves = nullptr;  // of the input that Op::moved says
+    const int64_t* rows = nullptr;    // of the caller's arrays, for each image of this slice
+    uint64_t step = 0;                // training steps done before this one
 };
 
 class Op {
@@ -141,6 +148,10 @@ class Op {
 
     /// The block of parameter input `input` that `task` of `stage` finishes (GradientBy::kOwner).
     virtual Range owned(int /*stage*/, int /*input*/, int64_t /*task*/) const { return {}; }
+
+    /// The parameter input whose blocks the tasks of `stage` can move themselves, or -1. They do so
+    /// where Args::moves is set, and then leave its gradient alone.
+    virtual int moved(int /*stage*/) const { return -1; }
 
     /// Where an input is looked up: its numbers are whole, from 0 to below this; 0 for the rest.
     /// The caller's arrays are checked before a step; anything else must not lead out of bounds.

@@ -34,6 +34,11 @@ void Optimizer::update(const Kernels& kernels, const Step& step, Adjustment adju
     move(kernels, step, size, gradient, w, slots);
 }
 
+std::optional<Sgd> Optimizer::plain_sgd(const Step& step, bool decays) const {
+    const bool adjusts = clip_value_ > 0 || clips_norm() || (decays && weight_decay_ != 0);
+    return adjusts ? std::nullopt : sgd(step);
+}
+
 namespace {
 
 double share(Attributes& attributes, const char* name, double fallback) {
@@ -63,8 +68,10 @@ class SgdOptimizer final : public Optimizer {
    protected:
     void move(const Kernels& kernels, const Step& step, int64_t size, const float* gradient,
               float* w, const Slots& slots) const noexcept override {
-        const auto rate = static_cast<float>(step.learning_rate);
-        kernels.sgd({rate, momentum_, nesterov_}, size, gradient, w, slots[0]);
+        kernels.sgd(*sgd(step), size, gradient, w, slots[0]);
+    }
+    std::optional<Sgd> sgd(const Step& step) const override {
+        return Sgd{static_cast<float>(step.learning_rate), momentum_, nesterov_};
     }
 
    private:

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "kernels/kernels.h"
@@ -41,7 +42,11 @@ class Optimizer {
     void update(const Kernels& kernels, const Step& step, Adjustment adjustment, bool decays,
                 int64_t size, float* gradient, float* w, const Slots& slots) const noexcept;
 
+    /// The rule, where it is SGD and gradients are not adjusted, l1 and l2 aside.
+    std::optional<Sgd> plain_sgd(const Step& step, bool decays) const;
+
    protected:
+    virtual std::optional<Sgd> sgd(const Step& /*step*/) const { return std::nullopt; }
     virtual std::array<float, 3> factors(double learning_rate, double t) const;
     virtual void move(const Kernels& kernels, const Step& step, int64_t size, const float* gradient,
                       float* w, const Slots& slots) const noexcept = 0;

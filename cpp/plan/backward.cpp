@@ -81,6 +81,7 @@ void Planner::backward_node(const Placed& placed, int d_out) {
         }
         if (phase != Phase::kBackward && phase != Phase::kGradient) continue;
         Step step = bound_step(placed, stage);
+        if (request_.fusion) step.moved = step.op->moved(step.stage);
         for (size_t i = 0; i < placed.inputs.size(); ++i) {
             const bool parameter = spec(placed.inputs[i]).parameter;
             if (parameter) {

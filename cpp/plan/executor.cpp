@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <mutex>
+#include <optional>
 
 #include "plan/plan.h"
 
@@ -243,16 +244,34 @@ void Plan::run_task(Run& run, const Item& item, Cursor at) noexcept {
             args.d_in[i] += owned[i].begin;
         }
     }
+    std::optional<SgdBlock> moves;
+    if (step.moved >= 0) moves = moves_of(run, step, owned, at.number);
+    args.moves = moves ? &*moves : nullptr;
     {
         const Timer timer(run.profiled ? &seconds_[static_cast<size_t>(item.step)] : nullptr);
         step.op->run(step.stage, args, item.task);
     }
     for (size_t i = 0; i < step.inputs; ++i) {
-        if (step.updates[i] != kNowhere && owned[i].count > 0) {
+        const bool done = moves && static_cast<int>(i) == step.moved;
+        if (step.updates[i] != kNowhere && owned[i].count > 0 && !done) {
             const auto parameter = static_cast<size_t>(step.updates[i]);
             update(run, parameter, owned[i], args.d_in[i], penalty_of(parameter), at.number);
         }
     }
+}
+
+/// What a task that can move its block itself needs for it, or nothing where the optimizer must.
+std::optional<SgdBlock> Plan::moves_of(const Run& run, const Step& step,
+                                       const std::array<Range, kMaxInputs>& owned,
+                                       int64_t number) const noexcept {
+    const auto input = static_cast<size_t>(step.moved);
+    if (step.updates[input] == kNowhere) return std::nullopt;
+    const Parameter& parameter = parameters[static_cast<size_t>(step.updates[input])];
+    const auto rule = optimizer->plain_sgd(step_of(run, number), parameter.rules.decays);
+    if (!rule || parameter.rules.l1 != 0 || parameter.rules.l2 != 0) return std::nullopt;
+    const int64_t begin = owned[input].begin;
+    float* velocity = parameter.slots.empty() ? nullptr : parameter.slots[0]->data() + begin;
+    return SgdBlock{*rule, parameter.buffer->data() + begin, velocity};
 }
 
 float* Plan::resolve(const Run& run, int id, Cursor at, int64_t first_image) const noexcept {
@@ -326,15 +345,18 @@ Adjustment Plan::penalty_of(size_t parameter) const {
     return adjustment;
 }
 
+Optimizer::Step Plan::step_of(const Run& run, int64_t number) const noexcept {
+    return optimizer->step(run.call.learning_rates[number], run.call.iteration + number);
+}
+
 void Plan::update(const Run& run, size_t parameter, Range range, float* gradient,
                   Adjustment adjustment, int64_t number) noexcept {
     const Timer timer(run.profiled ? &seconds_.back() : nullptr);
     const Parameter& moved = parameters[parameter];
-    const auto step = optimizer->step(run.call.learning_rates[number], run.call.iteration + number);
     Slots at{};
     for (size_t i = 0; i < moved.slots.size(); ++i) at[i] = moved.slots[i]->data() + range.begin;
-    optimizer->update(*kernels, step, adjustment, moved.rules.decays, range.count, gradient,
-                      moved.buffer->data() + range.begin, at);
+    optimizer->update(*kernels, step_of(run, number), adjustment, moved.rules.decays, range.count,
+                      gradient, moved.buffer->data() + range.begin, at);
 }
 
 void Plan::penalize(const Item& item) noexcept {

@@ -7,6 +7,7 @@
 #include <array>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,7 @@ struct Step {
     int out = kNowhere, d_out = kNowhere, saved = kNowhere, packed = kNowhere;
     /// Parameter whose blocks this step's tasks finish and update at once, per input; or kNowhere.
     std::array<int, kMaxInputs> updates;
+    int moved = -1;  // of these, the input that the tasks can move themselves
 
     Step() {
         in.fill(kNowhere);
@@ -206,6 +208,10 @@ class Plan {
     float* resolve(const Run& run, int place, Cursor at, int64_t first_image) const noexcept;
     void update(const Run& run, size_t parameter, Range range, float* gradient,
                 Adjustment adjustment, int64_t number) noexcept;
+    Optimizer::Step step_of(const Run& run, int64_t number) const noexcept;
+    std::optional<SgdBlock> moves_of(const Run& run, const Step& step,
+                                     const std::array<Range, kMaxInputs>& owned,
+                                     int64_t number) const noexcept;
     void penalize(const Item& item) noexcept;
     void find_scales() noexcept;
     Adjustment penalty_of(size_t parameter) const;

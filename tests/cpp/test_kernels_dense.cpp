@@ -166,4 +166,42 @@ TEST_CASE("dense_backward gives dx and dw, together or alone, written or added")
     }
 }
 
+TEST_CASE("dense_sgd gives dx of the weights as they were, and moves them") {
+    for (const Kernels* kernels : tables()) {
+        uint32_t seed = 3000;
+        for (int64_t out = kernels->lanes; out <= 8 * kernels->lanes; ++out) {
+            const Layer layer{1, 1 + out % 11, out};
+            const Floats x = random_of(layer.x_size(), ++seed);
+            const Floats dy = random_of(layer.y_size(), ++seed);
+            const Floats w = random_of(layer.w_size(), ++seed);
+            const Floats velocity = random_of(layer.w_size(), ++seed);
+            for (const Sgd& sgd :
+                 {Sgd{0.5f, 0, false}, Sgd{0.5f, 0.75f, false}, Sgd{0.5f, 0.75f, true}}) {
+                Doubles want_dx(layer.x_size(), 0.0), want_w(w.begin(), w.end());
+                Doubles want_v(velocity.begin(), velocity.end());
+                for (size_t i = 0; i < w.size(); ++i) {
+                    const size_t k = i / static_cast<size_t>(out), n = i % static_cast<size_t>(out);
+                    const double gradient = double{dy[n]} * double{x[k]};
+                    want_dx[k] += double{dy[n]} * double{w[i]};
+                    const double step = 0.5 * gradient, moved = 0.75 * want_v[i] - step;
+                    if (sgd.momentum > 0) want_v[i] = moved;
+                    want_w[i] += sgd.momentum == 0 ? -step
+                                 : sgd.nesterov    ? 0.75 * moved - step
+                                                   : moved;
+                }
+                for (const bool with_dx : {false, true}) {
+                    Floats got_w = w, v = velocity, dx(layer.x_size(), kNan);
+                    kernels->dense_sgd({x.data(), dy.data(), with_dx ? dx.data() : nullptr,
+                                        got_w.data(), sgd.momentum > 0 ? v.data() : nullptr,
+                                        layer.in, out, sgd});
+                    const std::string what = layer.text(*kernels);
+                    if (with_dx) check(dx, want_dx, what + " dx");
+                    check(got_w, want_w, what + " w");
+                    check(v, want_v, what + " velocity");
+                }
+            }
+        }
+    }
+}
+
 }  // namespace pronghorn::test

@@ -154,3 +154,37 @@ def test_what_is_no_setting_is_refused(unset):
     unset.setenv("PRONGHORN_FUSION", "off")
     with pytest.raises(ValueError, match=r"PRONGHORN_FUSION: expected 0 or 1.*'off'"):
         config.fusion()
+
+
+SGD = {
+    "plain": {},
+    "momentum": {"momentum": 0.9},
+    "nesterov": {"momentum": 0.9, "nesterov": True},
+    "clipped": {"clipvalue": 1e-3},
+    "clipped by norm": {"global_clipnorm": 1e-3},
+    "decays": {"momentum": 0.9, "weight_decay": 0.1},
+}
+
+
+@pytest.mark.parametrize("penalty", [None, "l2"])
+@pytest.mark.parametrize("rule", SGD)
+def test_one_row_moves_weights_in_the_sweep_backward(unset, rule, penalty):
+    x, y = np.random.default_rng(3).normal(size=(2, 4, 37)).astype("float32")
+    weights = []
+    for fused in (True, False):
+        config.set_fusion(fused)
+        set_random_seed(5)
+        model = Sequential(
+            [
+                Input((37,)),
+                layers.Dense(45, activation="relu", kernel_regularizer=penalty),
+                layers.Dense(16, use_bias=False),
+                layers.Dense(130),
+                layers.Dense(37),
+            ]
+        )
+        model.compile(optimizers.SGD(0.05, **SGD[rule]), loss="mean_squared_error")
+        model.fit(x, y, batch_size=1, epochs=3, shuffle=False, verbose=0)
+        weights.append(model.get_weights())
+    for fused, unfused in zip(*weights, strict=True):
+        np.testing.assert_allclose(fused, unfused, rtol=2e-5, atol=2e-6)
