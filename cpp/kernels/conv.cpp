@@ -104,6 +104,21 @@ struct Tile {
         }
     }
 
+    /// The sums become 0 where the gate is not above 0.
+    template <typename Outputs>
+    static void mask_sums(Vec (&sums)[kPixels][kVectors], const Conv& conv, const Sweep& sweep,
+                          Outputs outputs, Mask mask) {
+#pragma GCC unroll 32
+        for (int p = 0; p < kPixels; ++p) {
+            const float* gate = conv.gate + (outputs.next() - conv.y) + sweep.column;
+#pragma GCC unroll 4
+            for (int v = 0; v < kVectors; ++v) {
+                const Mask above = less(zero(), load_columns(gate + v * kLanes, v, mask));
+                sums[p][v] = select(above, sums[p][v], zero());
+            }
+        }
+    }
+
     /// Pixels anywhere: a pointer each, of which some are spilled. Weights at `ahead` come nearer,
     /// to L2, meanwhile.
     static void sum(Vec (&sums)[kPixels][kVectors], const Conv& conv, const Sweep& sweep,
@@ -165,6 +180,7 @@ struct Tile {
             Vec sums[kPixels][kVectors];
             open(sums, conv, sweep, Listed{y}, mask);
             sum(sums, conv, sweep, x, ahead, mask);
+            if (conv.gate && sweep.closes) mask_sums(sums, conv, sweep, Listed{y}, mask);
             close(sums, conv, sweep, Listed{y}, mask);
             ahead = 0;
         }
@@ -206,7 +222,9 @@ struct Tile {
                 Vec sums[kPixels][1];
                 open(sums, conv, sweep, Even{y, conv.y_pixel}, mask);
                 sum_even(sums, conv, sweep, x, mask);
-                close(sums, conv, sweep, Even{y, conv.y_pixel}, mask);
+                const Even outputs{y, conv.y_pixel};
+                if (conv.gate && sweep.closes) mask_sums(sums, conv, sweep, outputs, mask);
+                close(sums, conv, sweep, outputs, mask);
             }
         }
     }
@@ -305,6 +323,7 @@ Conv part_of(const Conv& conv, int64_t h, int64_t h_end, int64_t w, int64_t w_en
     Conv part = conv;
     part.x += h * conv.x_row + w * conv.x_pixel;
     part.y += h * conv.y_row + w * conv.y_pixel;
+    if (conv.gate) part.gate += part.y - conv.y;
     part.out_h = h_end - h;
     part.out_w = w_end - w;
     return part;

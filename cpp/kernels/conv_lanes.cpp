@@ -95,6 +95,20 @@ inline void init_sums(Vec (&sums)[kPixels][kChannels], const Conv& conv, int64_t
     }
 }
 
+/// The sums become 0 where the gate is not above 0.
+template <int kPixels, int kChannels>
+inline void mask_sums(Vec (&sums)[kPixels][kChannels], const Conv& conv,
+                      float* const (&y)[kPixels]) {
+#pragma GCC unroll 32
+    for (int p = 0; p < kPixels; ++p) {
+        const float* gate = conv.gate + (y[p] - conv.y);
+#pragma GCC unroll 32
+        for (int c = 0; c < kChannels; ++c) {
+            sums[p][c] = select(less(zero(), load(gate + c * kLanes)), sums[p][c], zero());
+        }
+    }
+}
+
 template <int kPixels, int kChannels>
 inline void store_sums(Vec (&sums)[kPixels][kChannels], const Conv& conv,
                        float* const (&y)[kPixels]) {
@@ -186,6 +200,7 @@ void conv_strip(const Conv& conv, const Strip& strip) noexcept {
                 multiply_add(sums, [&](int p) { return load(x[p] + i); }, weights);
             }
         }
+        if (conv.gate) mask_sums(sums, conv, y);
         store_sums(sums, conv, y);
     }
 }

@@ -70,8 +70,13 @@ void tile(const ConvPlanes& conv, int64_t out, int64_t index, int64_t blocks, in
     for (int o = 0; o < kOut; ++o) {
 #pragma GCC unroll 8
         for (int v = 0; v < kCount; ++v) {
-            const Vec sum = conv.relu ? relu(sums[o][v]) : sums[o][v];
+            Vec sum = conv.relu ? relu(sums[o][v]) : sums[o][v];
             float* into = y[v] + o * conv.out_h * conv.out_w;
+            if (conv.gate != nullptr) {
+                const float* at = conv.gate + (into - conv.y);
+                const Vec gate = kWhole ? load(at) : load_masked(at, mask);
+                sum = select(less(zero(), gate), sum, zero());
+            }
             kWhole ? store(into, sum) : store_masked(into, sum, mask);
         }
     }

@@ -26,7 +26,8 @@ namespace pronghorn {
 ///   panel).
 /// Lanes layout: x, bias-less strides and y count vectors of `lanes` floats, weights are scalars:
 ///   weight(k, c) = weights[k * w_row + c * w_panel].
-/// `accumulate` adds to y what is summed (then bias is null and relu false).
+/// `accumulate` adds to y what is summed (then bias is null and relu false). With a gate (of y's
+/// strides) y is 0 where the gate is not above 0, as in PadImage.
 struct Conv {
     const float* x;
     int64_t x_row, x_pixel;
@@ -40,6 +41,7 @@ struct Conv {
     int64_t out_h, out_w, out_c;
     bool relu;
     bool accumulate;
+    const float* gate;  // or null
 };
 
 /// The gradient of a convolution's weights from one image (rows) or one group of images (lanes):
@@ -68,7 +70,8 @@ struct PlanesSource {
 };
 
 /// y[o, h, w] = act(bias[o] + sum_{c, i, j} source(c, i, j, h, w) *
-///                  weights[(i*kernel_w + j)*w_tap + c*w_in + o*w_out]), y contiguous.
+///                  weights[(i*kernel_w + j)*w_tap + c*w_in + o*w_out]), y contiguous; with a gate,
+/// which lies like y, 0 where that is not above 0.
 struct ConvPlanes {
     PlanesSource source;
     const float* weights;
@@ -77,6 +80,7 @@ struct ConvPlanes {
     float* y;
     int64_t out_c, out_h, out_w;
     bool relu;
+    const float* gate;  // or null
 };
 
 /// dw[i, j, c, o] (+)= sum_{h, w} source(c, i, j, h, w) * dy[o*dy_plane + h*dy_row + w], dw

@@ -67,8 +67,10 @@ class Convolution final : public Op {
 
     bool gives_gate() const override { return problem_.relu; }
     void give_gate() override { problem_.gate_given = true; }
-    /// Where it costs next to nothing.
-    bool take_gate() override { return problem_.gate_taken = winograd_wins(problem_); }
+    /// Where the algorithm that will be chosen masks dx at next to no cost.
+    bool take_gate() override {
+        return problem_.gate_taken = !problem_.is_depthwise() && !problem_.pads_much();
+    }
 
     bool takes_fold() const override { return !problem_.relu; }
 
@@ -81,7 +83,7 @@ class Convolution final : public Op {
         p.wants_db = context.training && p.bias && context.wants_gradient[2];
         algorithm_ = choose_conv(p, context.conv_algorithm);
         Signature signature = algorithm_->plan();
-        signature.backward_reads[0] |= p.gate_taken;
+        signature.backward_reads[0] |= p.gate_taken && p.wants_dx;
         return signature;
     }
 

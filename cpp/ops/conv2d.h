@@ -41,6 +41,7 @@ struct ConvProblem {
         const int64_t cells = checked_product(padded_d(), checked_product(padded_h(), padded_w()));
         return cells > 4096 + 16 * depth.in * height.in * width.in;
     }
+    bool is_depthwise() const { return groups == in_c && in_c > 1 && !is_volume(); }
     bool is_volume() const { return depth.in > 1 || depth.out > 1 || depth.kernel > 1; }
     /// Of one pass, for the whole batch.
     double flops() const {

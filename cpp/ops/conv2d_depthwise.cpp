@@ -272,7 +272,7 @@ class ConvDepthwise final : public ConvAlgorithm {
 }  // namespace
 
 std::unique_ptr<ConvAlgorithm> make_conv_depthwise(const ConvProblem& problem) {
-    if (problem.groups != problem.in_c || problem.in_c == 1 || problem.is_volume()) return nullptr;
+    if (!problem.is_depthwise()) return nullptr;
     return std::make_unique<ConvDepthwise>(problem);
 }
 

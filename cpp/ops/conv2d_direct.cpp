@@ -53,7 +53,7 @@ class ConvDirect final : public ConvAlgorithm {
         }
         packed_ = forward_packed_ + dx_.weights;
         cut_ = layout_ == Layout::kRows && p_.groups == 1 && !p_.is_volume() && !p_.all_by_image &&
-               !p_.gate_taken && cuts_images(p_.batch, p_.flops() / static_cast<double>(p_.batch));
+               cuts_images(p_.batch, p_.flops() / static_cast<double>(p_.batch));
         if (!cut_) return;
         const int64_t panel = p_.kernels->panel, weights = depth_ * p_.out_c;
         pieces_ = Pieces::of(p_.height.out, p_.out_c / panel, weights > p_.in_size());
@@ -113,6 +113,8 @@ class ConvDirect final : public ConvAlgorithm {
             }
         }
     }
+
+    bool masks_dx() const override { return true; }
 
     Range owned(int stage, int input, int64_t task) const noexcept override {
         if (!cut_ || stage != gradient_stage_) return {};
@@ -234,18 +236,20 @@ class ConvDirect final : public ConvAlgorithm {
         return scratch;
     }
 
-    /// conv for every output slice and group: x, weights, bias and y move on.
+    /// conv for every output slice and group: x, weights, bias, y and its gate move on.
     struct Steps {
         int64_t slices, x_slice, y_slice;         // elements
         int64_t x_group, weights_group, y_group;  // elements; weights in floats
     };
     void convolve_all(Conv conv, const Steps& steps) const noexcept {
-        const float *x = conv.x, *weights = conv.weights, *bias = conv.bias;
+        const float *x = conv.x, *weights = conv.weights, *bias = conv.bias, *gate = conv.gate;
         float* y = conv.y;
         for (int64_t slice = 0; slice < steps.slices; ++slice) {
             for (int64_t group = 0; group < p_.groups; ++group) {
                 conv.x = x + (slice * steps.x_slice + group * steps.x_group) * lanes_;
-                conv.y = y + (slice * steps.y_slice + group * steps.y_group) * lanes_;
+                const int64_t to = (slice * steps.y_slice + group * steps.y_group) * lanes_;
+                conv.y = y + to;
+                conv.gate = gate == nullptr ? nullptr : gate + to;
                 conv.weights = weights + group * steps.weights_group;
                 conv.bias = bias == nullptr ? nullptr : bias + group * steps.y_group;
                 convolve(conv);
@@ -420,6 +424,7 @@ class ConvDirect final : public ConvAlgorithm {
                          lanes_;
             conv.y_row = p_.height.stride * row;
             conv.y_pixel = p_.width.stride * p_.in_c;
+            conv.gate = p_.gate_taken ? args.in[0] + (conv.y - args.d_in[0]) : nullptr;
             conv.out_h = rows.count;
             conv.out_w = phase.columns;
             conv.out_c = piece.columns.count;

@@ -49,6 +49,8 @@ class ConvOnPlanes final : public ConvAlgorithm {
         }
     }
 
+    bool masks_dx() const override { return true; }
+
    private:
     int64_t padded_plane() const { return p_.padded_h() * p_.padded_w(); }
     /// Of dy as the backward pass reads it.
@@ -94,7 +96,7 @@ class ConvOnPlanes final : public ConvAlgorithm {
         p_.kernels->conv_planes({source(padded_x(args, image, args.scratch)), args.in[1],
                                  p_.in_c * p_.out_c, p_.out_c, 1, p_.bias ? args.in[2] : nullptr,
                                  args.out + image * p_.out_size(), p_.out_c, p_.height.out,
-                                 p_.width.out, p_.relu});
+                                 p_.width.out, p_.relu, nullptr});
     }
 
     void backward(const Args& args, int64_t image) const noexcept {
@@ -128,9 +130,10 @@ class ConvOnPlanes final : public ConvAlgorithm {
                                 p_.height.dilation * dy_row(),
                                 p_.width.dilation};
         const int64_t tap = p_.in_c * p_.out_c;
+        const int64_t in = image * p_.in_size();
         p_.kernels->conv_planes({from, args.in[1] + (p_.taps() - 1) * tap, -tap, 1, p_.out_c,
-                                 nullptr, args.d_in[0] + image * p_.in_size(), p_.in_c,
-                                 p_.height.in, p_.width.in, false});
+                                 nullptr, args.d_in[0] + in, p_.in_c, p_.height.in, p_.width.in,
+                                 false, p_.gate_taken ? args.in[0] + in : nullptr});
     }
 
     ConvProblem p_;

@@ -49,6 +49,13 @@ inline std::vector<float> random_floats(int64_t n, uint32_t seed) {
     return values;
 }
 
+/// The same as a gate: some of it is NaN, or 0.
+inline std::vector<float> random_gate(int64_t n, uint32_t seed) {
+    std::vector<float> gate = random_floats(n, seed);
+    for (size_t i = 0; i < gate.size(); i += 5) gate[i] = i % 2 == 0 ? std::nanf("") : 0.0f;
+    return gate;
+}
+
 /// Fails where got is further from want than tolerance * (1 + the largest finite |want|). NaN and
 /// infinities must be met exactly. Only the first failure is reported.
 inline void check_close(const float* got, const double* want, int64_t n, double tolerance,

@@ -25,7 +25,7 @@ struct Shape {
     int64_t in_c, out_c, out_h, out_w, kernel_h, kernel_w, stride = 1, dilation = 1;
     int64_t gap =
         0;  // floats without meaning between the pixels of y or dy, and the rows of weights
-    bool bias = false, relu = false, accumulate = false, packed = false;
+    bool bias = false, relu = false, accumulate = false, packed = false, gated = false;
 
     int64_t depth() const { return kernel_h * kernel_w * in_c; }
     int64_t in_h() const { return (out_h - 1) * stride + (kernel_h - 1) * dilation + 1; }
@@ -58,7 +58,8 @@ struct Shape {
             text += " " + std::to_string(n);
         }
         return text + (bias ? " bias" : "") + (relu ? " relu" : "") +
-               (accumulate ? " accumulate" : "") + (packed ? " packed" : "");
+               (accumulate ? " accumulate" : "") + (packed ? " packed" : "") +
+               (gated ? " gated" : "");
     }
 };
 
@@ -80,6 +81,7 @@ Shape random_shape(std::mt19937& random) {
     s.bias = !s.accumulate && random() % 2 == 0;
     s.relu = !s.accumulate && random() % 2 == 0;
     s.packed = random() % 2 == 0;
+    s.gated = random() % 3 == 0;
     return s;
 }
 
@@ -161,7 +163,7 @@ std::vector<Shape> chosen_shapes() {
 
 /// What conv_rows must leave in y.
 Doubles convolve(const Shape& s, const Floats& x, const Floats& w, const Floats& bias,
-                 const Floats& before) {
+                 const Floats& gate, const Floats& before) {
     Doubles y(before.begin(), before.end());
     const auto offsets = s.run_offset();
     for (int64_t h = 0; h < s.out_h; ++h) {
@@ -180,9 +182,11 @@ Doubles convolve(const Shape& s, const Floats& x, const Floats& w, const Floats&
             }
             for (int64_t c = 0; c < s.out_c; ++c) {
                 const auto i = static_cast<size_t>(c);
-                double& to = y.at(static_cast<size_t>(h * s.y_row() + p * s.y_pixel() + c));
+                const auto at = static_cast<size_t>(h * s.y_row() + p * s.y_pixel() + c);
+                double& to = y.at(at);
                 double sum = sums[i] + (s.accumulate ? to : s.bias ? bias[i] : 0.0);
-                to = s.relu && sum < 0.0 ? 0.0 : sum;
+                const bool shut = s.gated && !(gate.at(at) > 0.0f);
+                to = shut || (s.relu && sum < 0.0) ? 0.0 : sum;
             }
         }
     }
@@ -229,7 +233,8 @@ void check_conv(const Kernels& kernels, const Shape& s, uint32_t seed) {
     const Floats w = random_floats(s.w_size(), seed + 1);
     const Floats bias = random_floats(s.out_c, seed + 2);
     Floats y = random_floats(s.y_size(), seed + 3);
-    const Doubles want = convolve(s, x, w, bias, y);
+    const Floats gate = random_gate(s.y_size(), seed + 4);
+    const Doubles want = convolve(s, x, w, bias, gate, y);
     const Floats packed = s.packed ? pack(kernels, s, w) : Floats();
     const auto offsets = s.run_offset();
 
@@ -246,6 +251,7 @@ void check_conv(const Kernels& kernels, const Shape& s, uint32_t seed) {
     conv.y_row = s.y_row(), conv.y_pixel = s.y_pixel();
     conv.out_h = s.out_h, conv.out_w = s.out_w, conv.out_c = s.out_c;
     conv.relu = s.relu, conv.accumulate = s.accumulate;
+    conv.gate = s.gated ? gate.data() : nullptr;
     kernels.conv_rows(conv);
     check_close(y.data(), want.data(), s.y_size(), 1e-5, "conv_rows " + s.text(kernels));
 }
@@ -287,9 +293,11 @@ TEST_CASE("conv_rows and conv_rows_dw agree with loops in double on random shape
 
 TEST_CASE("conv_rows and conv_rows_dw agree with loops in double on chosen shapes") {
     for (const Kernels* kernels : tables()) {
-        for (const Shape& shape : chosen_shapes()) {
+        for (Shape shape : chosen_shapes()) {
             check_conv(*kernels, shape, 1);
             check_gradient(*kernels, shape, 1);
+            shape.gated = true;
+            check_conv(*kernels, shape, 1);
         }
     }
 }
@@ -303,6 +311,8 @@ TEST_CASE("conv_rows and conv_rows_dw agree with loops in double for every numbe
                 shape.out_h = 1, shape.out_w = pixels, shape.kernel_h = 1, shape.kernel_w = 3;
                 shape.bias = true;
                 check_conv(*kernels, shape, static_cast<uint32_t>(pixels));
+                shape.gated = true;
+                check_conv(*kernels, shape, static_cast<uint32_t>(pixels));
                 // The pixels' number as the number of dw's rows.
                 shape.in_c = pixels, shape.out_w = 3, shape.kernel_w = 1;
                 check_gradient(*kernels, shape, static_cast<uint32_t>(pixels));
@@ -311,12 +321,14 @@ TEST_CASE("conv_rows and conv_rows_dw agree with loops in double for every numbe
     }
 }
 
-TEST_CASE("conv_rows keeps NaN through relu") {
+TEST_CASE("conv_rows keeps NaN through relu and open gates") {
     for (const Kernels* kernels : tables()) {
         const int64_t channels = kernels->panel + 1;
         const float nan = std::numeric_limits<float>::quiet_NaN();
         const Floats x = {nan, 1.0f};
         const Floats w(static_cast<size_t>(channels), -1.0f);
+        Floats gate(static_cast<size_t>(2 * channels));
+        for (size_t i = 0; i < gate.size(); ++i) gate[i] = i % 2 == 0 ? 1.0f : nan;
         Floats y(static_cast<size_t>(2 * channels), 5.0f);
         const int64_t offset = 0;
         Conv conv{};
@@ -330,6 +342,12 @@ TEST_CASE("conv_rows keeps NaN through relu") {
         for (int64_t c = 0; c < channels; ++c) {
             CHECK(std::isnan(y[static_cast<size_t>(c)]));
             CHECK(y[static_cast<size_t>(channels + c)] == 0.0f);
+        }
+        conv.gate = gate.data();
+        kernels->conv_rows(conv);
+        for (int64_t c = 0; c < channels; ++c) {
+            const float value = y[static_cast<size_t>(c)];
+            CHECK((c % 2 == 0 ? std::isnan(value) : value == 0.0f));
         }
     }
 }

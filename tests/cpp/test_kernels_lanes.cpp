@@ -22,7 +22,7 @@ struct Shape {
     int64_t in_c, out_c, out_h, out_w, kernel_h, kernel_w, stride = 1, dilation = 1;
     int64_t gap = 0;          // vectors without meaning between pixels of y or dy
     bool transposed = false;  // weights (out_c, K)
-    bool bias = false, relu = false, accumulate = false;
+    bool bias = false, relu = false, accumulate = false, gated = false;
 
     int64_t depth() const { return kernel_h * kernel_w * in_c; }
     int64_t in_h() const { return (out_h - 1) * stride + (kernel_h - 1) * dilation + 1; }
@@ -51,7 +51,8 @@ struct Shape {
         for (const int64_t n : {in_c, out_c, out_h, out_w, kernel_h, kernel_w, stride, dilation}) {
             line += " " + std::to_string(n);
         }
-        return line + (transposed ? " transposed" : "") + (accumulate ? " accumulate" : "");
+        return line + (transposed ? " transposed" : "") + (accumulate ? " accumulate" : "") +
+               (gated ? " gated" : "");
     }
 };
 
@@ -83,6 +84,7 @@ std::vector<Shape> shapes() {
         s.accumulate = random() % 3 == 0;
         s.bias = !s.accumulate && random() % 2;
         s.relu = !s.accumulate && random() % 2;
+        s.gated = random() % 2;
     }
     return all;
 }
@@ -123,7 +125,8 @@ std::vector<double> convolve(const Conv& conv, const std::vector<float>& y, int6
                                    conv.weights[depth * conv.w_row + c * conv.w_panel];
                         }
                     }
-                    out = conv.relu && sum < 0 ? 0.0 : sum;
+                    const bool shut = conv.gate && !(conv.gate[&out - want.data()] > 0.0f);
+                    out = shut || (conv.relu && sum < 0) ? 0.0 : sum;
                 }
             }
         }
@@ -191,6 +194,8 @@ TEST_CASE("conv_lanes: every shape") {
             conv.weights = weights.data();
             conv.bias = s.bias ? bias.data() : nullptr;
             conv.y = y.data();
+            const auto gate = random_gate(s.y_size() * lanes, ++seed);
+            conv.gate = s.gated ? gate.data() : nullptr;
             kernels->conv_lanes(conv);
             const auto want = convolve(conv, before, lanes);
             check_close(y.data(), want.data(), s.y_size() * lanes, 2e-5, s.text(*kernels));
@@ -199,7 +204,7 @@ TEST_CASE("conv_lanes: every shape") {
     }
 }
 
-TEST_CASE("conv_lanes: NaN passes relu, and stays in its channel") {
+TEST_CASE("conv_lanes: NaN passes relu and open gates, and stays in its channel") {
     for (const Kernels* kernels : tables()) {
         const int64_t lanes = kernels->lanes;
         const Shape s{2, 7, 3, 3, 1, 1};
@@ -219,6 +224,14 @@ TEST_CASE("conv_lanes: NaN passes relu, and stays in its channel") {
         bool right = true;
         for (size_t i = 0; i < y.size(); ++i) {
             const bool expected = i / static_cast<size_t>(lanes) % 7 == 4;
+            right = right && std::isnan(y[i]) == expected;
+        }
+        CHECK(right);
+        auto gate = random_gate(static_cast<int64_t>(y.size()), 4);
+        conv.gate = gate.data();
+        kernels->conv_lanes(conv);
+        for (size_t i = 0; i < y.size(); ++i) {
+            const bool expected = i / static_cast<size_t>(lanes) % 7 == 4 && gate[i] > 0.0f;
             right = right && std::isnan(y[i]) == expected;
         }
         CHECK(right);

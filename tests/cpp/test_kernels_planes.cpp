@@ -86,13 +86,17 @@ void check_forward(const Kernels& kernels, const Problem& p, bool turned) {
         want[at((o * p.out_h + h) * p.out_w + c_w)] +=
             static_cast<double>(x[at(from)]) * w[at(turned ? back : straight)];
     });
-    for (double& value : want) value = !turned && value < 0 ? 0 : value;
-    ConvPlanes conv{p.source(x.data()), w.data(), tap_size, p.out_c, 1,   bias.data(),
-                    y.data(),           p.out_c,  p.out_h,  p.out_w, true};
+    // The gradient of x, which the turned one is, may have a gate.
+    const Floats gate = random_gate(p.out_c * plane, 6);
+    for (size_t i = 0; i < want.size(); ++i) {
+        if (turned ? !(gate[i] > 0.0f) : want[i] < 0) want[i] = 0;
+    }
+    ConvPlanes conv{p.source(x.data()), w.data(), tap_size, p.out_c, 1,    bias.data(),
+                    y.data(),           p.out_c,  p.out_h,  p.out_w, true, nullptr};
     if (turned) {
         conv.weights += (p.taps() - 1) * tap_size;
         conv.w_tap = -tap_size, conv.w_in = 1, conv.w_out = p.in_c;
-        conv.bias = nullptr, conv.relu = false;
+        conv.bias = nullptr, conv.relu = false, conv.gate = gate.data();
     }
     kernels.conv_planes(conv);
     check_close(y.data(), want.data(), p.out_c * plane, 1e-5, "conv_planes " + text(kernels, p));
