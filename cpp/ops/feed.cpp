@@ -148,10 +148,21 @@ class AddGradients final : public Op {
     void run(int /*stage*/, const Args& args, int64_t /*task*/) const noexcept override {
         const int64_t lanes = layout_ == Layout::kLanes ? kernels_.lanes : 1;
         const int64_t images = (args.images + lanes - 1) / lanes * lanes;
-        kernels_.add(images * image_size_, args.in[0], args.in[1], args.out);
+        const int64_t size = images * image_size_;
+        for (int64_t i = 0; i < size; i += kBlock) {
+            const int64_t count = std::min(kBlock, size - i);
+            const float* sum = args.in[0] + i;
+            if (args.in[1] != nullptr) {
+                kernels_.add(count, sum, args.in[1] + i, args.out + i);
+                sum = args.out + i;
+            }
+            if (args.in[2] == nullptr) continue;
+            kernels_.activate_backward(Activation::kRelu, count, args.in[2] + i, sum, args.out + i);
+        }
     }
 
    private:
+    static constexpr int64_t kBlock = 2048;  // floats that are in L1 when they are masked
     int64_t image_size_;
     const Kernels& kernels_;
     Layout layout_ = Layout::kRows;

@@ -19,7 +19,7 @@ std::unique_ptr<Op> make_emit(int64_t row_size);
 std::unique_ptr<Op> make_convert(Layout from, Layout to, const Shape& image,
                                  const Kernels& kernels);
 
-/// out = in[0] + in[1].
+/// out = in[0] + in[1], in[1] being null for none; 0 where in[2], if there is one, is not above 0.
 std::unique_ptr<Op> make_add_gradients(int64_t image_size, const Kernels& kernels);
 
 /// out[i] = what the total loss's derivative by image i's loss is: factor, times the image's weight

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The backward pass: nodes in reverse, each writing the gradients of its inputs. A tensor that fans
-// out gets one term per reader, and their sum in the readers' order.
+// out gets one term per reader, and their sum in the readers' order, which may be masked by a ReLU.
 #include "ops/feed.h"
 #include "plan/planner.h"
 
@@ -34,7 +34,9 @@ void Planner::backward() {
 int Planner::combined_gradient(int tensor) {
     std::vector<int>& terms = value(tensor).contributions;
     const int64_t size = spec(tensor).shape.elements(1);
-    while (terms.size() > 1) {
+    // Not every reader need have sent a term: a single one is masked, too.
+    bool masks = value(tensor).gated_sum && !terms.empty();
+    while (terms.size() > 1 || masks) {
         Op* op = own(make_add_gradients(size, graph_.kernels()));
         PlanContext context;
         context.layouts = {value(tensor).layout};
@@ -43,12 +45,18 @@ int Planner::combined_gradient(int tensor) {
         step.info = op->plan(context).stages[0];
         step.name = "add_gradients";
         step.lanes = value(tensor).layout == Layout::kLanes;
-        step.in[0] = terms[terms.size() - 2];
-        step.in[1] = terms.back();
-        step.out = image_place(size);
+        step.inputs = 3;
+        if (terms.size() > 1) {
+            step.in[1] = terms.back();
+            terms.pop_back();
+        }
+        step.in[0] = terms.back();
+        if (masks && terms.size() == 1) {
+            step.in[2] = value(tensor).place;
+            masks = false;
+        }
+        step.out = terms.back() = image_place(size);
         main_.push_back(step);
-        terms.pop_back();
-        terms.back() = step.out;
     }
     return terms.empty() ? kNowhere : terms[0];
 }

@@ -90,14 +90,22 @@ void fold_norms(Graph& graph, const std::vector<int>& wanted) {
     }
 }
 
-/// dx of the op that alone reads relu(y) is masked there, and not once more for dy.
+/// dx of the op that alone reads relu(y) is masked there, and not once more for dy. Where several
+/// ops send gradients back, their sum is.
 void move_gates(Graph& graph, const std::vector<int>& wanted) {
-    for (Node& node : graph.nodes) {
-        if (node.inputs.empty()) continue;
-        const int producer = producer_of(graph, node.inputs[0]);
-        if (producer < 0 || readers_of(graph, wanted, node.inputs[0]) != 1) continue;
-        Op& before = *graph.nodes[static_cast<size_t>(producer)].op;
-        if (before.gives_gate() && node.op->take_gate()) before.give_gate();
+    for (Node& before : graph.nodes) {
+        if (!before.op->gives_gate()) continue;
+        Node* reader = nullptr;
+        int64_t gradients = 0;
+        for (Node& node : graph.nodes) {
+            const auto reads = std::count(node.inputs.begin(), node.inputs.end(), before.output);
+            if (reads > 0) reader = &node;
+            if (node.op->differentiable()) gradients += reads;
+        }
+        const bool alone = reader != nullptr && reader->inputs[0] == before.output &&
+                           readers_of(graph, wanted, before.output) == 1;
+        before.gated_sum = gradients > 1;
+        if (before.gated_sum || (alone && reader->op->take_gate())) before.op->give_gate();
     }
 }
 

@@ -41,6 +41,7 @@ struct Node {
     std::unique_ptr<Op> op;
     std::vector<int> inputs;
     int output = -1;
+    bool gated_sum = false;  // the sum of the output's gradients is masked by the node's ReLU
 };
 
 class Graph {

@@ -28,6 +28,7 @@ std::unique_ptr<Plan> Planner::build() {
     mark_gradients();
     place_feeds();
     for (Node& node : graph_.nodes) {
+        value(node.output).gated_sum = node.gated_sum;
         place_node(node.name, own(std::move(node.op)), node.inputs, node.output);
     }
     place_outputs();

@@ -35,6 +35,7 @@ class Planner {
         Layout layout = Layout::kRows;
         int place = kNowhere;
         bool wants_gradient = false;
+        bool gated_sum = false;          // see Node
         int target = kNowhere;           // parameters': the number of its gradient's sources
         std::vector<int> contributions;  // activations': places of the terms of its gradient
     };
