@@ -81,16 +81,18 @@ class ConvDirect final : public ConvAlgorithm {
             signature.stages.push_back(
                 {Phase::kBackward, true, 1, padded + dy, p_.backward_flops()});
         }
-        if (cut_ && p_.wants_dx) {
-            signature.stages.push_back(
-                {Phase::kBackward, false, p_.batch * dx_pieces_.count(), dy, p_.flops()});
-        }
-        gradient_stage_ = static_cast<int>(signature.stages.size());
+        // Before dx: where nobody else reads x, it makes room for that.
         if (cut_ && (p_.wants_dw || p_.wants_db)) {
+            gradient_stage_ = static_cast<int>(signature.stages.size());
             const auto runs = static_cast<int64_t>(run_offset_.size());
             signature.stages.push_back(
                 {Phase::kBackward, false, runs * dw_pieces_, padded + dy, p_.flops()});
             signature.stages.back().writes_d_in = false;
+        }
+        if (cut_ && p_.wants_dx) {
+            signature.stages.push_back(
+                {Phase::kBackward, false, p_.batch * dx_pieces_.count(), dy, p_.flops()});
+            signature.stages.back().reads_in = p_.gate_taken;
         }
         signature.backward_reads[0] = p_.wants_dw;
         signature.backward_reads_output = p_.masks_dy();
@@ -449,7 +451,7 @@ class ConvDirect final : public ConvAlgorithm {
     bool cut_ = false;  // into pieces, of y, of dx, and of each run's rows of dw
     Pieces pieces_, dx_pieces_;
     int64_t dw_pieces_ = 1;
-    int gradient_stage_ = 0;
+    int gradient_stage_ = -1;  // of pieces of dw
 };
 
 }  // namespace

@@ -167,15 +167,7 @@ class ConvWinograd final : public ConvAlgorithm {
         add_stage(signature, Job::kForward,
                   {Phase::kForward, false, forward_.tasks(), forward_.scratch(), forward_.flops()},
                   0);
-        if (p_.wants_dx) {
-            signature.packed[1] = backward_.packed();
-            add_stage(signature, Job::kPrepareDx,
-                      {Phase::kPrepare, false, prepare_tasks(backward_)}, 1);
-            add_stage(signature, Job::kBackward,
-                      {Phase::kBackward, false, backward_.tasks(), backward_.scratch(),
-                       backward_.flops()},
-                      1);
-        }
+        // Before dx: where nobody else reads x, it makes room for that.
         if (p_.wants_dw || p_.wants_db) {
             signature.packed[2] = gradient_.packed();
             add_stage(signature, Job::kGradient,
@@ -185,7 +177,17 @@ class ConvWinograd final : public ConvAlgorithm {
             signature.stages.back().writes_d_in = false;
             add_stage(signature, Job::kSum, {Phase::kBackward, false, gradient_.sum_tasks()}, 2);
             Stage& sum = signature.stages.back();
-            sum.reads_d_out = sum.reads_out = sum.writes_d_in = false;
+            sum.reads_d_out = sum.reads_out = sum.reads_in = sum.writes_d_in = false;
+        }
+        if (p_.wants_dx) {
+            signature.packed[1] = backward_.packed();
+            add_stage(signature, Job::kPrepareDx,
+                      {Phase::kPrepare, false, prepare_tasks(backward_)}, 1);
+            add_stage(signature, Job::kBackward,
+                      {Phase::kBackward, false, backward_.tasks(), backward_.scratch(),
+                       backward_.flops()},
+                      1);
+            signature.stages.back().reads_in = p_.gate_taken;
         }
         signature.backward_reads[0] = p_.wants_dw;
         signature.backward_reads_output = p_.masks_dy();
@@ -212,7 +214,7 @@ class ConvWinograd final : public ConvAlgorithm {
             case Job::kGradient:
                 return sum_tiles(args, task);
             case Job::kSum:
-                return sum_groups(args, task);
+                return sum_groups(stage, args, task);
         }
     }
 
@@ -342,10 +344,10 @@ class ConvWinograd final : public ConvAlgorithm {
     }
 
     /// The groups' parts of a block of dw, or of db.
-    void sum_groups(const Args& args, int64_t task) const noexcept {
+    void sum_groups(int stage, const Args& args, int64_t task) const noexcept {
         const float* parts = args.packed;
         if (args.d_in[1] != nullptr) {
-            const Range block = owned(static_cast<int>(jobs_.size()) - 1, 1, task);
+            const Range block = owned(stage, 1, task);
             p_.kernels->sum_sources(block.count, parts + block.begin, gradient_.groups,
                                     gradient_.part, args.d_in[1]);
         }

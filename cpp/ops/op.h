@@ -54,6 +54,7 @@ struct Stage {
     double flops = 0;         // of the whole stage, for profiles and cost decisions
     bool reads_d_out = true;  // backward and gradient stages
     bool reads_out = true;    // the same, where the signature says backward_reads_output
+    bool reads_in = true;     // the same, of activations, where it says backward_reads
     bool writes_d_in = true;  // backward stages: gradients of activations
     size_t packed = 0;        // which of Signature::packed it writes or reads
 };

@@ -94,7 +94,7 @@ void Planner::backward_node(const Placed& placed, int d_out) {
             const bool parameter = spec(placed.inputs[i]).parameter;
             if (parameter) {
                 step.in[i] = value(placed.inputs[i]).place;
-            } else if (placed.signature.backward_reads[i]) {
+            } else if (placed.signature.backward_reads[i] && step.info.reads_in) {
                 step.in[i] = place_in_backward(placed.inputs[i]);
             }
             // Owners' blocks are written by the stage that owns them, other gradients by kBackward.

@@ -164,9 +164,9 @@ def test_gradients_are_those_without_fusion(case, batch):
                 np.testing.assert_allclose(one, want, 0, atol, err_msg=what)
 
 
-def floats_read(case, stage, fusion):
+def floats_read(case, stage, fusion, algorithm="direct"):
     """What stages of that name read and write, in floats."""
-    plan, feeds = plan_of(case, 2, fusion=fusion, conv_algorithm="direct")
+    plan, feeds = plan_of(case, 2, fusion=fusion, conv_algorithm=algorithm)
     rows = plan.profile(feeds, np.arange(2))
     return [int(row[3]) // 4 for row in rows if row[0] == stage]
 
@@ -185,3 +185,21 @@ def test_a_depthwise_convolution_leaves_the_gate():
         floats_read("depthwise", "conv2d backward", on)[-1] for on in (True, False)
     )
     assert fused == plain + y
+
+
+@pytest.mark.parametrize(
+    ("case", "algorithm", "x", "y", "stages"),
+    [
+        ("3x3", "winograd", 8 * 10 * 18, 8 * 10 * 33, 3),
+        ("large", "direct", 40 * 41 * 24, 20 * 21 * 40, 2),
+    ],
+)
+def test_a_stage_of_its_own_for_dx_reads_x_for_a_gate_alone(
+    case, algorithm, x, y, stages
+):
+    """It comes behind dw, so that x may die before."""
+    fused, plain = (
+        floats_read(case, "conv2d backward", on, algorithm)[stages - 1]
+        for on in (True, False)
+    )
+    assert fused == plain + 2 * (x + y)  # and y for the gate of its own
