@@ -57,6 +57,10 @@ class ConvTranspose final : public Op {
         return relu_ = true;
     }
 
+    bool gives_gate() const override { return relu_; }
+    void give_gate() override { gate_given_ = true; }
+    bool take_gate() override { return gate_taken_ = true; }
+
     Signature plan(const PlanContext& context) override {
         ConvProblem& c = convolution_;
         c.kernels = context.kernels;
@@ -80,12 +84,12 @@ class ConvTranspose final : public Op {
         const Stage& scatter = inner.stages[inner_forward_ + 1];
         signature.stages.push_back({Phase::kForward, true, 1, scatter.scratch, c.flops()});
         if (wants_dx || c.wants_dw || wants_db) {
-            gated_ = relu_ ? c.in_size() * lanes_ : 0;
+            gated_ = relu_ && !gate_given_ ? c.in_size() * lanes_ : 0;
             signature.stages.push_back({Phase::kBackward, true, 1,
                                         gated_ + std::max(gather.scratch, scatter.scratch),
                                         c.flops() * (wants_dx + c.wants_dw)});
-            signature.backward_reads[0] = c.wants_dw;
-            signature.backward_reads_output = relu_;
+            signature.backward_reads[0] = c.wants_dw || (gate_taken_ && wants_dx);
+            signature.backward_reads_output = gated_ > 0;
             signature.gradient[1] = signature.gradient[2] = GradientBy::kParts;
         }
         return signature;
@@ -149,20 +153,25 @@ class ConvTranspose final : public Op {
     void backward(const Args& args, int64_t image) const noexcept {
         const ConvProblem& c = convolution_;
         const float* dy = args.d_out + image * c.in_size();
-        if (relu_) {
+        if (gated_ > 0) {
             c.kernels->activate_backward(Activation::kRelu, gated_, args.out + image * c.in_size(),
                                          dy, args.scratch);
             dy = args.scratch;
         }
         Args inner = inner_args(args, args.scratch + gated_);
         inner.in[0] = dy;
+        const float* x = args.in[0] + image * c.out_size();
         if (args.d_in[0] != nullptr) {
             inner.out = args.d_in[0] + image * c.out_size();
             algorithm_->run(inner_stage(0), inner, 0);
+            if (gate_taken_) {
+                c.kernels->activate_backward(Activation::kRelu, c.out_size() * lanes_, x, inner.out,
+                                             inner.out);
+            }
         }
         inner.accumulate = args.accumulate || image > 0;
         if (args.d_in[1] != nullptr) {
-            inner.d_out = args.in[0] + image * c.out_size();
+            inner.d_out = x;
             inner.d_in[1] = args.d_in[1];
             algorithm_->run(inner_stage(1), inner, 0);
         }
@@ -189,8 +198,9 @@ class ConvTranspose final : public Op {
     std::vector<int64_t> output_padding_;  // empty: Keras's default
     ConvProblem convolution_;
     bool bias_ = false, relu_ = false;
+    bool gate_given_ = false, gate_taken_ = false;  // as in ConvProblem
     int64_t lanes_ = 1;
-    int64_t gated_ = 0;         // floats of dy behind the ReLU
+    int64_t gated_ = 0;         // floats of dy that are masked by the ReLU
     size_t inner_forward_ = 0;  // of the algorithm's stages, packing comes before it
     std::unique_ptr<ConvAlgorithm> algorithm_;
 };

@@ -35,6 +35,7 @@ class Network:
         """With a bias and a ReLU."""
         scale = np.prod(kernel[:-1]) ** -0.5
         out_c = kernel[-2] * kernel[-1] if "depthwise" in op else kernel[-1]
+        out_c = kernel[-2] if "transpose" in op else out_c
         weights = self.parameter(*kernel, scale=scale), self.parameter(out_c)
         x = self.add(op, x, *weights, **attributes)
         return self.add("activation", x, kind="relu")
@@ -57,6 +58,13 @@ def skip(net):
     y = net.conv(pooled, (3, 3, 17, 19), **SAME)
     y = net.add("upsample_nearest", y, size=[2, 2])
     return net.conv(net.add("concatenate", y, x), (3, 3, 36, 5), **SAME)
+
+
+def transposed(net):
+    """Takes a gate, and gives its own."""
+    x = net.conv(net.x, (3, 3, 3, 18), **SAME)
+    x = net.conv(x, (2, 2, 7, 18), "conv2d_transpose", strides=[2, 2])
+    return net.conv(x, (3, 3, 7, 4), **STRIDES)
 
 
 def residual(net):
@@ -114,6 +122,7 @@ CASES = {
     "large, columns": ((16, 16, 3), behind((5, 5, 80, 70), (1, 1, 3, 80), **STRIDES)),
     "steps": ((31, 3), behind((4, 18, 9), (3, 3, 18), "conv1d", strides=[2])),
     "volume": ((5, 6, 7, 2), behind((2, 2, 3, 18, 4), (1, 2, 2, 2, 18), "conv3d")),
+    "transposed": ((8, 10, 3), transposed),
     "skip": ((12, 10, 3), skip),
     "residual": ((8, 10, 3), residual),
     "doubled": ((8, 10, 3), doubled),
@@ -171,7 +180,9 @@ def floats_read(case, stage, fusion, algorithm="direct"):
     return [int(row[3]) // 4 for row in rows if row[0] == stage]
 
 
-@pytest.mark.parametrize("case", ["1x1", "strides", "groups", "skip", "residual"])
+@pytest.mark.parametrize(
+    "case", ["1x1", "strides", "groups", "transposed", "skip", "residual"]
+)
 def test_the_producer_does_not_read_its_output_again(case):
     """Its y is as large as its dy; without fusion it has no ReLU to mask by."""
     first = floats_read(case, "conv2d backward", True)[-1]
