@@ -104,7 +104,7 @@ void CoreShare::add() noexcept {
 }
 
 bool CoreShare::is_taken() noexcept {
-    constexpr int64_t kWindow = 2000000;
+    constexpr int64_t kWindow = 5000000;
     if (total_ + nanoseconds_now() - since_ < kWindow) return false;
     add();
     const bool taken = 4 * own_ < 3 * total_;
@@ -137,8 +137,9 @@ void Crew::open(int64_t segment, bool finished) noexcept {
 }
 
 void Crew::wait_behind(uint32_t segment) noexcept {
-    // About 20 us of spinning, some yields for a neighbour's sake, then sleep until notified.
-    constexpr int kSpins = 2000, kYields = 20;
+    // Some 200 us of spinning, which uneven shares take, some yields for a neighbour's sake, then
+    // sleep until notified.
+    constexpr int kSpins = 20000, kYields = 20;
     for (int i = 0; i < kSpins; ++i) {
         if (segment_.load(std::memory_order_acquire) != segment) return;
         cpu_relax();

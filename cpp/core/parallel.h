@@ -29,7 +29,7 @@ class CoreShare {
     void start() noexcept;
     /// Counts the time since start(), and starts again.
     void add() noexcept;
-    /// Whether others took a quarter of the core, looked at every two milliseconds.
+    /// Whether others took a quarter of the core, looked at every five milliseconds.
     bool is_taken() noexcept;
     /// Nanoseconds to leave the core to them: twice as long every time this is so, up to 160 ms.
     int64_t rest() noexcept;
