@@ -60,7 +60,7 @@ class ConvDirect final : public ConvAlgorithm {
         dx_pieces_ = Pieces::of((p_.height.in + p_.height.stride - 1) / p_.height.stride,
                                 p_.in_c / panel, weights > p_.out_size() && !dx_.has_gaps);
         const auto runs = static_cast<int64_t>(run_offset_.size());
-        dw_pieces_ = std::min((kPieces + runs - 1) / runs, run_length_);
+        dw_pieces_ = even_pieces(runs, run_length_);
     }
 
     Signature plan() override {
@@ -68,9 +68,12 @@ class ConvDirect final : public ConvAlgorithm {
         signature.in_layout = signature.out_layout = layout_;
         const int64_t padded = p_.pads() ? padded_size() : 0;
         if (packed_ > 0) {
-            taps_per_task_ = packed_ < kPackAtOnce ? p_.taps() : 1;
+            pack_pieces_ = packed_ < kPackAtOnce ? 0
+                           : p_.groups > 1       ? 1
+                                                 : even_pieces(p_.taps(), panels());
             signature.packed = {packed_};
-            signature.stages.push_back({Phase::kPrepare, false, p_.taps() / taps_per_task_, 0, 0});
+            const int64_t tasks = std::max<int64_t>(1, p_.taps() * pack_pieces_);
+            signature.stages.push_back({Phase::kPrepare, false, tasks, 0, 0});
         }
         forward_stage_ = static_cast<int>(signature.stages.size());
         signature.stages.push_back(
@@ -103,7 +106,8 @@ class ConvDirect final : public ConvAlgorithm {
 
     void run(int stage, const Args& args, int64_t task) const noexcept override {
         if (stage < forward_stage_) {
-            for (int64_t i = 0; i < taps_per_task_; ++i) prepare(args, task * taps_per_task_ + i);
+            if (pack_pieces_ > 0) return prepare(args, task / pack_pieces_, task % pack_pieces_);
+            for (int64_t tap = 0; tap < p_.taps(); ++tap) prepare(args, tap, 0);
             return;
         }
         if (cut_) return run_piece(stage, args, task);
@@ -126,6 +130,14 @@ class ConvDirect final : public ConvAlgorithm {
     }
 
    private:
+    /// Into how many pieces each of so many is cut, that threads have some and as many each.
+    static int64_t even_pieces(int64_t count, int64_t most) {
+        const int64_t pieces = (kPieces + count - 1) / count;
+        return std::min(pieces + count * pieces % 2, most);
+    }
+    /// Of input channels.
+    int64_t panels() const { return (group_in_ + p_.kernels->panel - 1) / p_.kernels->panel; }
+
     static Piece whole(int64_t rows, int64_t columns) { return {{0, rows}, {0, columns}}; }
 
     void run_piece(int stage, const Args& args, int64_t task) const noexcept {
@@ -169,17 +181,24 @@ class ConvDirect final : public ConvAlgorithm {
     bool copies_dy() const { return p_.masks_dy() || dx_.frames_dy(); }
 
     /// Packs the kernel's tap `tap` for the forward pass and, transposed, for its phase of dx.
-    void prepare(const Args& args, int64_t tap) const noexcept {
-        for (int64_t group = 0; group < p_.groups; ++group) prepare_group(args, tap, group);
+    void prepare(const Args& args, int64_t tap, int64_t piece) const noexcept {
+        const int64_t panel = p_.kernels->panel;
+        Range channels = part_of(panels(), piece, std::max<int64_t>(1, pack_pieces_));
+        channels.begin *= panel;
+        channels.count = std::min(channels.count * panel, group_in_ - channels.begin);
+        for (int64_t group = 0; group < p_.groups; ++group) {
+            prepare_group(args, tap, group, channels);
+        }
     }
 
-    void prepare_group(const Args& args, int64_t tap, int64_t group) const noexcept {
-        const int64_t panel = p_.kernels->panel;
-        const float* w = args.in[1] + tap * group_in_ * p_.out_c + group * group_out_;
+    void prepare_group(const Args& args, int64_t tap, int64_t group,
+                       Range channels) const noexcept {
+        const int64_t panel = p_.kernels->panel, begin = channels.begin;
+        const float* w = args.in[1] + (tap * group_in_ + begin) * p_.out_c + group * group_out_;
         if (packs_forward_) {
             float* into = args.packed + group * forward_group_;
-            p_.kernels->pack_panels(w, group_in_, group_out_, p_.out_c, 1,
-                                    into + tap * group_in_ * panel, depth_ * panel);
+            p_.kernels->pack_panels(w, channels.count, group_out_, p_.out_c, 1,
+                                    into + (tap * group_in_ + begin) * panel, depth_ * panel);
         }
         if (dx_.tap_place.empty()) return;
         const auto [number, position] = dx_.tap_place[static_cast<size_t>(tap)];
@@ -187,13 +206,16 @@ class ConvDirect final : public ConvAlgorithm {
         const DxPhase& phase = dx_.phases[static_cast<size_t>(number)];
         float* into = args.packed + forward_packed_ + phase.weights + group * phase.group;
         if (layout_ == Layout::kRows) {
-            p_.kernels->pack_panels(w, group_out_, group_in_, 1, p_.out_c,
-                                    into + position * group_out_ * panel, phase.depth * panel);
+            p_.kernels->pack_panels(w, group_out_, channels.count, 1, p_.out_c,
+                                    into + begin * phase.depth + position * group_out_ * panel,
+                                    phase.depth * panel);
             return;
         }
-        into += position * group_out_ * group_in_;
+        into += position * group_out_ * group_in_ + begin;
         for (int64_t o = 0; o < group_out_; ++o) {
-            for (int64_t c = 0; c < group_in_; ++c) into[o * group_in_ + c] = w[c * p_.out_c + o];
+            for (int64_t c = 0; c < channels.count; ++c) {
+                into[o * group_in_ + c] = w[c * p_.out_c + o];
+            }
         }
     }
 
@@ -446,7 +468,7 @@ class ConvDirect final : public ConvAlgorithm {
     bool packs_forward_ = false;
     int64_t forward_group_ = 0;                // floats of a group's packed weights
     int64_t forward_packed_ = 0, packed_ = 0;  // of all of them; with those for dx behind
-    int64_t taps_per_task_ = 1;
+    int64_t pack_pieces_ = 0;                  // of a tap, input channels; 0: one task packs all
     int forward_stage_ = 0;
     bool cut_ = false;  // into pieces, of y, of dx, and of each run's rows of dw
     Pieces pieces_, dx_pieces_;
