@@ -4,14 +4,16 @@
 // batch, which also move the moving ones; without by those. Attributes scale and center: whether
 // gamma and beta are there.
 //
-// Every part of the batch (an image, or a fixed number of small ones) gives moments of its own; a
-// task per block of channels joins them in the parts' order, in double. All that follows is affine
+// Every part of the batch (an image, a fixed number of small ones, or a piece of one of a few large
+// ones) gives moments of its own; a task per block of channels joins them in the parts' order, in
+// double. All that follows is affine
 // in x, with tables by column: y = (x - center) * scale + shift. The mean is center + rest, as a
 // float alone would lose the digits of x - mean where the mean is large.
 #include <cmath>
 
 #include "ops/columns.h"
 #include "ops/op.h"
+#include "ops/pieces.h"
 
 namespace pronghorn {
 
@@ -67,10 +69,15 @@ class BatchNorm final : public Op {
         const bool lanes = context.layouts[0] == Layout::kLanes;
         columns_ = lanes ? Columns::of_lanes(positions_, channels_, kernels_->lanes)
                          : Columns::of_images(positions_, channels_, kernels_->lanes);
-        part_by_image_ = lanes || positions_ >= kLeastPositions;
+        pieces_ = !lanes && cuts_traffic(batch_, positions_ * channels_)
+                      ? std::min(kPieces, columns_.rows)
+                      : 1;
+        part_by_image_ = pieces_ == 1 && (lanes || positions_ >= kLeastPositions);
         group_ = lanes ? kernels_->lanes : 1;
-        part_images_ = part_by_image_ ? group_ : (kPositionsOfPart + positions_ - 1) / positions_;
-        parts_ = (batch_ + part_images_ - 1) / part_images_;
+        part_images_ = part_by_image_ || pieces_ > 1
+                           ? group_
+                           : (kPositionsOfPart + positions_ - 1) / positions_;
+        parts_ = pieces_ * ((batch_ + part_images_ - 1) / part_images_);
 
         Signature signature;
         signature.in_layout = signature.out_layout = context.layouts[0];
@@ -83,8 +90,8 @@ class BatchNorm final : public Op {
         } else {
             add(signature, Job::kPrepare, {Phase::kPrepare, false, 1, 0, 0});
         }
-        signature.recompute = static_cast<int>(signature.stages.size());
-        add(signature, Job::kApply, {Phase::kForward, true, 1, 0, flops(3)});
+        if (pieces_ == 1) signature.recompute = static_cast<int>(signature.stages.size());
+        add(signature, Job::kApply, affine(Phase::kForward, 3));
         if (context.training) plan_backward(context, signature);
         return signature;
     }
@@ -98,13 +105,13 @@ class BatchNorm final : public Op {
             case Job::kJoinMoments:
                 return join_moments(args, task);
             case Job::kApply:
-                return kernels_->channel_norm(whole(args), args.out);
+                return apply(args, task);
             case Job::kSums:
                 return sums(args, task);
             case Job::kJoinSums:
                 return join_sums(args, task);
             case Job::kBackward:
-                return backward(args);
+                return backward(args, task);
         }
     }
 
@@ -159,6 +166,9 @@ class BatchNorm final : public Op {
         add(signature, job, stage);
         signature.packed = {(kTables + parts_ * kNumbers) * columns_.count()};
     }
+    Stage affine(Phase phase, double flops_of_value) const {
+        return {phase, pieces_ == 1, pieces_ == 1 ? 1 : parts_, 0, flops(flops_of_value)};
+    }
     void add_join(Signature& signature, Job job, Phase phase) {
         const int64_t tasks = (channels_ + kChannelBlock - 1) / kChannelBlock;
         Stage stage{phase, false, tasks, 0, 0};
@@ -178,7 +188,7 @@ class BatchNorm final : public Op {
             add_join(signature, Job::kJoinSums, Phase::kBackward);
         }
         if (context.wants_gradient[0]) {
-            add(signature, Job::kBackward, {Phase::kBackward, true, 1, 0, flops(5)});
+            add(signature, Job::kBackward, affine(Phase::kBackward, 5));
         }
         signature.backward_reads[0] = training_ || of_weights || relu_;
     }
@@ -196,31 +206,46 @@ class BatchNorm final : public Op {
         norm.relu = relu_;
         return norm;
     }
-    /// Calls body(part, part's share of the slice) for every part of a slice, or for part `task`.
+    /// Of the batch, as rows of columns_.
+    Range rows_of_part(int64_t part) const {
+        if (pieces_ == 1) {
+            const int64_t first = part * part_images_;
+            return {rows_of(first), rows_of(std::min(part_images_, batch_ - first))};
+        }
+        const Range piece = part_of(columns_.rows, part % pieces_, pieces_);
+        return {part / pieces_ * columns_.rows + piece.begin, piece.count};
+    }
+    /// Calls body(part, share of the slice, where it begins) for every part of a slice, or for part
+    /// `task`.
     template <typename Body>
     void for_parts(const Args& args, int64_t task, Body body) const {
-        const int64_t size = part_images_ * positions_ * channels_;
         const int64_t first = part_by_image_ ? args.first_image / part_images_ : task;
         const int64_t count = part_by_image_ ? (args.images + part_images_ - 1) / part_images_ : 1;
-        for (int64_t i = 0; i < count; ++i) {
+        const int64_t start = part_by_image_ ? rows_of_part(first).begin : 0;
+        for (int64_t part = first; part < first + count; ++part) {
+            const Range rows = rows_of_part(part);
+            const int64_t offset = (rows.begin - start) * columns_.count();
             ChannelNorm norm = whole(args);
-            const int64_t offset = (part_by_image_ ? i : task) * size;
-            norm.rows = rows_of(images_of(first + i));
+            norm.rows = rows.count;
             norm.x += offset;
             if (norm.dy != nullptr) norm.dy += offset;
-            body(first + i, norm);
+            body(part, norm, offset);
         }
     }
-    int64_t images_of(int64_t part) const {
-        return std::min(part_images_, batch_ - part * part_images_);
+    /// Calls body(rows of the slice or of piece `task`, where they begin).
+    template <typename Body>
+    void for_piece(const Args& args, int64_t task, Body body) const {
+        if (pieces_ == 1) return body(whole(args), 0);
+        for_parts(args, task,
+                  [&](int64_t, const ChannelNorm& norm, int64_t offset) { body(norm, offset); });
     }
     /// Calls body(part, repeat, values that it stands for) wherever a part has numbers.
     template <typename Body>
     void for_repeats(Body body) const {
         for (int64_t part = 0; part < parts_; ++part) {
-            const int64_t images = images_of(part);
-            const int64_t repeats = group_ > 1 ? images : columns_.repeats;  // lanes may be idle
-            const auto values = static_cast<double>(rows_of(images));
+            const int64_t used = std::min(group_, batch_ - part * group_);  // lanes may be idle
+            const int64_t repeats = group_ > 1 ? used : columns_.repeats;
+            const auto values = static_cast<double>(rows_of_part(part).count);
             for (int64_t repeat = 0; repeat < repeats; ++repeat) body(part, repeat, values);
         }
     }
@@ -244,7 +269,7 @@ class BatchNorm final : public Op {
     }
 
     void moments(const Args& args, int64_t task) const noexcept {
-        for_parts(args, task, [&](int64_t part, const ChannelNorm& norm) {
+        for_parts(args, task, [&](int64_t part, const ChannelNorm& norm, int64_t) {
             kernels_->channel_moments(norm, numbers(args, part, kPivot),
                                       numbers(args, part, kDelta), numbers(args, part, kSquares));
         });
@@ -283,7 +308,7 @@ class BatchNorm final : public Op {
     }
 
     void sums(const Args& args, int64_t task) const noexcept {
-        for_parts(args, task, [&](int64_t part, const ChannelNorm& norm) {
+        for_parts(args, task, [&](int64_t part, const ChannelNorm& norm, int64_t) {
             kernels_->channel_norm_sums(norm, numbers(args, part, kSum),
                                         numbers(args, part, kProduct));
         });
@@ -314,13 +339,19 @@ class BatchNorm final : public Op {
             columns_.put(table(args, kOffset), c, -scale * sum[i] / total - slope * rest);
         }
     }
-    void backward(const Args& args) const noexcept {
-        ChannelNorm norm = whole(args);
-        if (training_) {
-            norm.slope = table(args, kSlope);
-            norm.offset = table(args, kOffset);
-        }
-        kernels_->channel_norm_backward(norm, args.d_in[0]);
+    void apply(const Args& args, int64_t task) const noexcept {
+        for_piece(args, task, [&](const ChannelNorm& norm, int64_t offset) {
+            kernels_->channel_norm(norm, args.out + offset);
+        });
+    }
+    void backward(const Args& args, int64_t task) const noexcept {
+        for_piece(args, task, [&](ChannelNorm norm, int64_t offset) {
+            if (training_) {
+                norm.slope = table(args, kSlope);
+                norm.offset = table(args, kOffset);
+            }
+            kernels_->channel_norm_backward(norm, args.d_in[0] + offset);
+        });
         if (training_ && group_ > 1) clear_idle_lanes(args);
     }
     /// Lanes without an image have no gradient: sums over lanes count on it.
@@ -340,7 +371,8 @@ class BatchNorm final : public Op {
     size_t mean_ = 1;  // the input moving_mean; moving_variance is the next
     Columns columns_;
     bool part_by_image_ = true;
-    int64_t group_ = 1;  // images side by side
+    int64_t group_ = 1;   // images side by side
+    int64_t pieces_ = 1;  // of an image
     int64_t part_images_ = 1, parts_ = 1;
     std::vector<Job> jobs_;
     const Kernels* kernels_ = nullptr;

@@ -29,6 +29,16 @@ def test_shapes(shape, training):
 
 
 @pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("shape", [(53, 61, 33), (97, 113, 10)])
+def test_few_large_images_in_pieces(shape, training):
+    x = 2 * arrays.normal(1, 3, *shape) + 3
+    check_op(
+        "batch_norm", [x], {"training": training}, parameters=weights(shape[-1]),
+        batches=[1, 3], coordinates=20,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("scale", [False, True])
 @pytest.mark.parametrize("center", [False, True])
 def test_without_weights(training, scale, center):
