@@ -294,7 +294,7 @@ void sweep_panels(const Conv& conv, Sweep sweep) {
 /// of a matrix product stay in L2 from panel to panel.
 void sweep_runs(const Conv& conv) {
     // Of 512, 1024 and 2048 (AVX2, 128 pixels, 2304 x 512): 89, 95 and 90 % of peak.
-    constexpr int64_t kDepth = 1024;
+    constexpr int64_t kDepth = kConvTerms;
     if (conv.runs * conv.run_length == 0) {  // dx of cells that the strides pass over
         Sweep nothing{};
         nothing.weights = conv.weights;

@@ -27,7 +27,9 @@ namespace pronghorn {
 /// Lanes layout: x, bias-less strides and y count vectors of `lanes` floats, weights are scalars:
 ///   weight(k, c) = weights[k * w_row + c * w_panel].
 /// `accumulate` adds to y what is summed (then bias is null and relu false). With a gate (of y's
-/// strides) y is 0 where the gate is not above 0, as in PadImage.
+/// strides) y is 0 where the gate is not above 0, as in PadImage; it may be y itself where sums are
+/// of at most kConvTerms.
+constexpr int64_t kConvTerms = 1024;  // summed before they are stored
 struct Conv {
     const float* x;
     int64_t x_row, x_pixel;

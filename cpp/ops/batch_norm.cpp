@@ -167,7 +167,9 @@ class BatchNorm final : public Op {
         signature.packed = {(kTables + parts_ * kNumbers) * columns_.count()};
     }
     Stage affine(Phase phase, double flops_of_value) const {
-        return {phase, pieces_ == 1, pieces_ == 1 ? 1 : parts_, 0, flops(flops_of_value)};
+        Stage stage{phase, pieces_ == 1, pieces_ == 1 ? 1 : parts_, 0, flops(flops_of_value)};
+        stage.in_place = true;
+        return stage;
     }
     void add_join(Signature& signature, Job job, Phase phase) {
         const int64_t tasks = (channels_ + kChannelBlock - 1) / kChannelBlock;

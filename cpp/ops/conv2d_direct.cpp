@@ -83,6 +83,7 @@ class ConvDirect final : public ConvAlgorithm {
         if (!cut_) {
             signature.stages.push_back(
                 {Phase::kBackward, true, 1, padded + dy, p_.backward_flops()});
+            signature.stages.back().in_place = masks_in_place();
         }
         // Before dx: where nobody else reads x, it makes room for that.
         if (cut_ && (p_.wants_dw || p_.wants_db)) {
@@ -96,6 +97,7 @@ class ConvDirect final : public ConvAlgorithm {
             signature.stages.push_back(
                 {Phase::kBackward, false, p_.batch * dx_pieces_.count(), dy, p_.flops()});
             signature.stages.back().reads_in = p_.gate_taken;
+            signature.stages.back().in_place = masks_in_place();
         }
         signature.backward_reads[0] = p_.wants_dw;
         signature.backward_reads_output = p_.masks_dy();
@@ -130,11 +132,6 @@ class ConvDirect final : public ConvAlgorithm {
     }
 
    private:
-    /// Into how many pieces each of so many is cut, that threads have some and as many each.
-    static int64_t even_pieces(int64_t count, int64_t most) {
-        const int64_t pieces = (kPieces + count - 1) / count;
-        return std::min(pieces + count * pieces % 2, most);
-    }
     /// Of input channels.
     int64_t panels() const { return (group_in_ + p_.kernels->panel - 1) / p_.kernels->panel; }
 
@@ -173,6 +170,13 @@ class ConvDirect final : public ConvAlgorithm {
             gradient.run_length = rows.count;
             p_.kernels->conv_rows_dw(gradient);
         }
+    }
+
+    /// Whether each cell of dx is written once, right after its gate is read.
+    bool masks_in_place() const {
+        return p_.gate_taken && !dx_.has_gaps &&
+               std::all_of(dx_.phases.begin(), dx_.phases.end(),
+                           [](const DxPhase& phase) { return phase.depth <= kConvTerms; });
     }
 
     int64_t padded_plane() const { return p_.padded_h() * p_.padded_w() * p_.in_c; }  // elements
@@ -339,20 +343,21 @@ class ConvDirect final : public ConvAlgorithm {
                lanes_;
     }
 
+    /// dx comes last: it may take the place of x.
     void backward(const Args& args, int64_t image) const noexcept {
         const float* dy = masked_dy(args, image, args.scratch, all_dy());
-        float* scratch = args.scratch + (copies_dy() ? dx_.dy_size * lanes_ : 0);
-        if (args.d_in[0] != nullptr) backward_x(dy, 0, args, image, whole(1, group_in_));
-        dy += inside_dy();
+        const float* inside = dy + inside_dy();
         const bool add = args.accumulate || image > 0;
         if (args.d_in[1] != nullptr) {
-            backward_w(padded_x(args, image, scratch, {0, p_.padded_h()}), dy, args, add);
+            float* scratch = args.scratch + (copies_dy() ? dx_.dy_size * lanes_ : 0);
+            backward_w(padded_x(args, image, scratch, {0, p_.padded_h()}), inside, args, add);
         }
         for (int64_t slice = 0; args.d_in[2] != nullptr && slice < p_.depth.out; ++slice) {
             (layout_ == Layout::kLanes ? p_.kernels->channel_sums_lanes : p_.kernels->channel_sums)(
-                dy + slice * dx_.dy_plane * lanes_, p_.height.out, p_.width.out, p_.out_c,
+                inside + slice * dx_.dy_plane * lanes_, p_.height.out, p_.width.out, p_.out_c,
                 dx_.dy_row, p_.out_c, args.d_in[2], add || slice > 0);
         }
+        if (args.d_in[0] != nullptr) backward_x(dy, 0, args, image, whole(1, group_in_));
     }
 
     ConvGradient gradient_of(const float* x, const float* dy, const Args& args,

@@ -187,7 +187,7 @@ class ConvWinograd final : public ConvAlgorithm {
                       {Phase::kBackward, false, backward_.tasks(), backward_.scratch(),
                        backward_.flops()},
                       1);
-            signature.stages.back().reads_in = p_.gate_taken;
+            signature.stages.back().reads_in = signature.stages.back().in_place = p_.gate_taken;
         }
         signature.backward_reads[0] = p_.wants_dw;
         signature.backward_reads_output = p_.masks_dy();

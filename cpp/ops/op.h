@@ -56,7 +56,10 @@ struct Stage {
     bool reads_out = true;    // the same, where the signature says backward_reads_output
     bool reads_in = true;     // the same, of activations, where it says backward_reads
     bool writes_d_in = true;  // backward stages: gradients of activations
-    size_t packed = 0;        // which of Signature::packed it writes or reads
+    /// What it writes, d_in[0] backward and out forward, may lie where in[0] does: a value is read
+    /// by nobody else once it is written.
+    bool in_place = false;
+    size_t packed = 0;  // which of Signature::packed it writes or reads
 };
 
 /// Elements [begin, begin + count) of a parameter, finished by one task.

@@ -29,6 +29,13 @@ inline Stage forward_in_pieces(int64_t batch, int64_t pieces, int64_t scratch, d
     return {Phase::kForward, !cut, cut ? batch * pieces : 1, scratch, flops};
 }
 
+/// Into how many pieces each of `count` is cut, that there are kPieces and an even number: threads
+/// shall have equal shares.
+inline int64_t even_pieces(int64_t count, int64_t most) {
+    const int64_t pieces = (kPieces + count - 1) / count;
+    return std::min(pieces + count * pieces % 2, most);
+}
+
 /// Part `number` of `count` of [0, size).
 inline Range part_of(int64_t size, int64_t number, int64_t count) {
     const int64_t begin = size * number / count;

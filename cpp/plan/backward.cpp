@@ -43,6 +43,7 @@ int Planner::combined_gradient(int tensor) {
         Step step;
         step.op = op;
         step.info = op->plan(context).stages[0];
+        step.info.in_place = true;
         step.name = "add_gradients";
         step.lanes = value(tensor).layout == Layout::kLanes;
         step.inputs = 3;

@@ -88,7 +88,10 @@ void Planner::settle_lifetimes() {
             const bool inside = chain.begin <= place.first && place.last < chain.end;
             if (inside && place.per_image > 0 && !place.keep) place.space = Space::kSlot;
         }
-        if (place.space != Space::kBatch) continue;
+    }
+    write_in_place();
+    for (Place& place : plan_->places) {
+        if (place.space != Space::kBatch || place.first < 0) continue;
         // Steps of a segment run side by side, and another slice may be anywhere in the chain.
         for (const Segment& segment : plan_->segments) {
             const bool first = segment.begin <= place.first && place.first < segment.end;
@@ -96,6 +99,28 @@ void Planner::settle_lifetimes() {
             if (first) place.first = segment.begin;
             if (last) place.last = segment.end - 1;
             place.keep |= first && segment.once_per_call && !predicts;
+        }
+    }
+}
+
+/// What a step writes lies where its first input does, if it may and nobody reads that later.
+void Planner::write_in_place() {
+    for (size_t i = 0; i < plan_->steps.size(); ++i) {
+        const Step& step = plan_->steps[i];
+        const int from = step.in[0];
+        const int to = step.info.phase == Phase::kBackward ? step.d_in[0] : step.out;
+        if (!step.info.in_place || !request_.fusion || from == kNowhere || to == kNowhere) continue;
+        const Place &read = place(from), &written = place(to);
+        const int now = static_cast<int>(i);
+        const bool together = read.space == Space::kBatch && written.space == Space::kBatch &&
+                              read.per_image == written.per_image && read.per_image > 0;
+        if (!together || read.keep || written.keep || read.last != now || written.first != now) {
+            continue;
+        }
+        place(from).last = written.last;
+        place(to).first = -1;
+        for (Step& later : plan_->steps) {
+            for_places(later, [&](int& id) { id = id == to ? from : id; });
         }
     }
 }

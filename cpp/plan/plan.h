@@ -63,11 +63,11 @@ struct Step {
 };
 
 /// Every place that a step reads or writes.
-template <typename Visit>
-void for_places(const Step& step, Visit visit) {
-    for (int id : step.in) visit(id);
-    for (int id : step.d_in) visit(id);
-    for (int id : {step.out, step.d_out, step.saved, step.packed}) visit(id);
+template <typename OneStep, typename Visit>
+void for_places(OneStep& step, Visit visit) {
+    for (auto& id : step.in) visit(id);
+    for (auto& id : step.d_in) visit(id);
+    for (auto* id : {&step.out, &step.d_out, &step.saved, &step.packed}) visit(*id);
 }
 
 struct Item {

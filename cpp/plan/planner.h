@@ -88,6 +88,7 @@ class Planner {
 
     // memory.cpp
     void settle_lifetimes();
+    void write_in_place();
     void pack_slots();
     int64_t pack_chain(const Chain& chain, int64_t images);
     void pack_batch();
