@@ -137,16 +137,12 @@ void Crew::open(int64_t segment, bool finished) noexcept {
 }
 
 void Crew::wait_behind(uint32_t segment) noexcept {
-    // Some 200 us of spinning, which uneven shares take, some yields for a neighbour's sake, then
-    // sleep until notified.
-    constexpr int kSpins = 20000, kYields = 20;
-    for (int i = 0; i < kSpins; ++i) {
+    // Some 200 us, as uneven shares take, then sleep until notified. Every 20 us others may have
+    // the core: there may be more threads than cores.
+    constexpr int kSpins = 2000, kRounds = 10;
+    for (int i = 1; i <= kRounds * kSpins; ++i) {
         if (segment_.load(std::memory_order_acquire) != segment) return;
-        cpu_relax();
-    }
-    for (int i = 0; i < kYields; ++i) {
-        if (segment_.load(std::memory_order_acquire) != segment) return;
-        sched_yield();
+        i % kSpins == 0 ? static_cast<void>(sched_yield()) : cpu_relax();
     }
     segment_.wait(segment, std::memory_order_acquire);
     CoreShare::of_this_thread().start();

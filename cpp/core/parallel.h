@@ -41,8 +41,8 @@ class CoreShare {
 };
 
 /// Hands out the items of numbered segments: all items of one, in any order by any thread, before
-/// the first of the next. Threads that have nothing to do spin for microseconds, then yield, then
-/// sleep. Only a thread that holds an item is waited for; one whose core another process takes a
+/// the first of the next. Threads that have nothing to do spin, yield now and then, and sleep after
+/// 200 us. Only a thread that holds an item is waited for; one whose core another process takes a
 /// quarter of steps aside for a while and leaves the work to the others.
 class Crew {
    public:

@@ -214,7 +214,7 @@ class BatchNorm final : public Op {
             const int64_t first = part * part_images_;
             return {rows_of(first), rows_of(std::min(part_images_, batch_ - first))};
         }
-        const Range piece = part_of(columns_.rows, part % pieces_, pieces_);
+        const Range piece = share_of(columns_.rows, part % pieces_, pieces_);
         return {part / pieces_ * columns_.rows + piece.begin, piece.count};
     }
     /// Calls body(part, share of the slice, where it begins) for every part of a slice, or for part

@@ -164,7 +164,7 @@ class ConvDepthwise final : public ConvAlgorithm {
 
     void run(int stage, const Args& args, int64_t task) const noexcept override {
         if (stage == 0 && pieces_ > 1) {
-            return forward(args, task / pieces_, part_of(p_.height.out, task % pieces_, pieces_));
+            return forward(args, task / pieces_, share_of(p_.height.out, task % pieces_, pieces_));
         }
         for (int64_t i = 0; i < args.images; ++i) {
             if (stage == 0) {

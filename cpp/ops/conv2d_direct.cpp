@@ -399,7 +399,7 @@ class ConvDirect final : public ConvAlgorithm {
     /// Rows of every phase: each has the first `positions` or one less.
     Range positions_in(const Piece& piece) const {
         const int64_t stride = p_.height.stride, positions = (p_.height.in + stride - 1) / stride;
-        return part_of(positions, piece.rows.begin, dx_pieces_.rows);
+        return share_of(positions, piece.rows.begin, dx_pieces_.rows);
     }
 
     void backward_piece(const Args& args, int64_t image, const Piece& piece) const noexcept {

@@ -34,7 +34,7 @@ class Elementwise : public Op {
     void run(int stage, const Args& args, int64_t task) const noexcept override {
         const int64_t images = (args.images + lanes_ - 1) / lanes_ * lanes_;
         if (!cut_) return pass(stage, images * size_, args);
-        const Range part = part_of(images * size_, task, kPieces);
+        const Range part = share_of(images * size_, task, kPieces);
         const auto moved = [&part](auto* x) { return x == nullptr ? x : x + part.begin; };
         Args own = args;
         own.in[0] = moved(args.in[0]);

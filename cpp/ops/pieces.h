@@ -42,6 +42,18 @@ inline Range part_of(int64_t size, int64_t number, int64_t count) {
     return {begin, size * (number + 1) / count - begin};
 }
 
+/// The same of what tasks share: the first ones get up to one and a half times as much as the
+/// average and the last ones half, so that threads end together.
+inline Range share_of(int64_t size, int64_t number, int64_t count) {
+    if (size < 2 * count) return part_of(size, number, count);
+    const int64_t all = count * (2 * count + 1);
+    const auto end_of = [=](int64_t shares) {
+        return (size * shares * (3 * count + 1 - shares) + all - 1) / all;
+    };
+    const int64_t begin = end_of(number);
+    return {begin, end_of(number + 1) - begin};
+}
+
 /// How a map is cut: into blocks of rows, or of columns (channels) where the weights are the larger
 /// part of what is read.
 struct Pieces {
@@ -61,8 +73,8 @@ struct Piece {
     static Piece of(const Pieces& pieces, int64_t number, int64_t rows, int64_t columns,
                     int64_t panel) {
         const int64_t panels = (columns + panel - 1) / panel;
-        Piece piece{part_of(rows, number / pieces.columns, pieces.rows),
-                    part_of(panels, number % pieces.columns, pieces.columns)};
+        Piece piece{share_of(rows, number / pieces.columns, pieces.rows),
+                    share_of(panels, number % pieces.columns, pieces.columns)};
         piece.columns.begin *= panel;
         piece.columns.count = std::min(piece.columns.count * panel, columns - piece.columns.begin);
         return piece;

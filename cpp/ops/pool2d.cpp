@@ -66,7 +66,7 @@ class Pool2d final : public Op {
 
     void run(int stage, const Args& args, int64_t task) const noexcept override {
         if (stage == 0 && pieces_ > 1) {
-            return forward(args, task / pieces_, part_of(pool_.out_h, task % pieces_, pieces_));
+            return forward(args, task / pieces_, share_of(pool_.out_h, task % pieces_, pieces_));
         }
         Pool pool = pool_;
         pool.channels *= lanes_;
