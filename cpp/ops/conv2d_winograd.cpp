@@ -167,17 +167,16 @@ class ConvWinograd final : public ConvAlgorithm {
         add_stage(signature, Job::kForward,
                   {Phase::kForward, false, forward_.tasks(), forward_.scratch(), forward_.flops()},
                   0);
-        // Before dx: where nobody else reads x, it makes room for that.
-        if (p_.wants_dw || p_.wants_db) {
+        // dw is summed before dx, which takes the place of x or comes when x is gone; the parts are
+        // added up behind dx, as the kernel moves then.
+        const bool wants_sums = p_.wants_dw || p_.wants_db;
+        if (wants_sums) {
             signature.packed[2] = gradient_.packed();
             add_stage(signature, Job::kGradient,
                       {Phase::kBackward, false, gradient_.tasks(), gradient_.scratch(),
                        p_.wants_dw ? gradient_.flops() : 0.0},
                       2);
             signature.stages.back().writes_d_in = false;
-            add_stage(signature, Job::kSum, {Phase::kBackward, false, gradient_.sum_tasks()}, 2);
-            Stage& sum = signature.stages.back();
-            sum.reads_d_out = sum.reads_out = sum.reads_in = sum.writes_d_in = false;
         }
         if (p_.wants_dx) {
             signature.packed[1] = backward_.packed();
@@ -188,6 +187,11 @@ class ConvWinograd final : public ConvAlgorithm {
                        backward_.flops()},
                       1);
             signature.stages.back().reads_in = signature.stages.back().in_place = p_.gate_taken;
+        }
+        if (wants_sums) {
+            add_stage(signature, Job::kSum, {Phase::kBackward, false, gradient_.sum_tasks()}, 2);
+            Stage& sum = signature.stages.back();
+            sum.reads_d_out = sum.reads_out = sum.reads_in = sum.writes_d_in = false;
         }
         signature.backward_reads[0] = p_.wants_dw;
         signature.backward_reads_output = p_.masks_dy();

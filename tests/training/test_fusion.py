@@ -188,3 +188,29 @@ def test_one_row_moves_weights_in_the_sweep_backward(unset, rule, penalty):
         weights.append(model.get_weights())
     for fused, unfused in zip(*weights, strict=True):
         np.testing.assert_allclose(fused, unfused, rtol=2e-5, atol=2e-6)
+
+
+def test_dx_is_of_the_weights_before_they_move(unset):
+    """Transformed kernels of a megabyte are made right before dx; dw comes earlier."""
+    rng = np.random.default_rng(6)
+    x, y = rng.normal(size=(4, 12, 12, 96)), rng.integers(0, 96, 4)
+    weights = []
+    for algorithm in ("winograd", "direct"):
+        config.set_conv_algorithm(algorithm)
+        set_random_seed(5)
+        model = Sequential(
+            [
+                Input((12, 12, 96)),
+                layers.Conv2D(96, 1),
+                layers.Conv2D(96, 3, padding="same", activation="relu"),
+                layers.Conv2D(96, 3, padding="same", activation="relu"),
+                layers.GlobalAveragePooling2D(),
+            ]
+        )
+        loss = losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(optimizers.SGD(5.0), loss)
+        model.fit(x.astype("float32"), y, batch_size=4, epochs=1, verbose=0)
+        weights.append(model.get_weights())
+    config.set_conv_algorithm("auto")
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-5 * np.abs(other).max())
