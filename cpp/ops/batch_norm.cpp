@@ -6,9 +6,9 @@
 //
 // Every part of the batch (an image, a fixed number of small ones, or a piece of one of a few large
 // ones) gives moments of its own; a task per block of channels joins them in the parts' order, in
-// double. All that follows is affine
-// in x, with tables by column: y = (x - center) * scale + shift. The mean is center + rest, as a
-// float alone would lose the digits of x - mean where the mean is large.
+// double. All that follows is affine in x, with tables by column: y = (x - center) * scale + shift.
+// The mean is center + rest, as a float alone would lose the digits of x - mean where the mean is
+// large.
 #include <cmath>
 
 #include "ops/columns.h"
