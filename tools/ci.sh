@@ -12,7 +12,9 @@ DIR=${PRONGHORN_CI_DIR:-build/ci}
 mkdir -p "$DIR"
 DIR=$(cd "$DIR" && pwd)
 USER_PYTHON=$DIR/user/bin/python
-MAX_INSTALL_SECONDS=180
+# Of processors. The goal is three minutes of two at rest, 360; one commit took 305 and 379 in an hour on a
+# shared host, so the limit is for what has got out of hand.
+MAX_INSTALL_SECONDS=600
 MAX_INSTALL_MEGABYTES=100
 
 new_environment() { # name: from nothing
@@ -63,11 +65,13 @@ stage_apt() { # what a person would apt
 
 stage_install() { # the README's command, timed and weighed
     new_environment user
-    local start=$SECONDS
-    "$DIR/user/bin/pip" install ".[test]"
-    local seconds=$((SECONDS - start)) megabytes
+    local TIMEFORMAT='%0R %0U %0S' waited user system seconds megabytes
+    { time "$DIR/user/bin/pip" install ".[test]" 2>&3; } 3>&2 2>"$DIR/install-times"
+    read -r waited user system <"$DIR/install-times"
+    seconds=$((user + system))
     megabytes=$(du -sm "$(site_packages user)/pronghorn" | cut -f1)
-    echo "installed in $seconds s (at most $MAX_INSTALL_SECONDS), $megabytes MB (at most $MAX_INSTALL_MEGABYTES)"
+    echo "installed in $waited s, $seconds s of processors (at most $MAX_INSTALL_SECONDS)," \
+        "$megabytes MB (at most $MAX_INSTALL_MEGABYTES)"
     "$DIR/user/bin/pronghorn" info
     [ "$seconds" -le "$MAX_INSTALL_SECONDS" ]
     [ "$megabytes" -le "$MAX_INSTALL_MEGABYTES" ]
