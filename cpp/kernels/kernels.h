@@ -143,7 +143,7 @@ struct WinogradFilter {
 };
 
 /// Back from the sums at 36 points, s[p*plane + i*row + j], to taps x taps, 3 or 5: dw[tap*dw_tap +
-/// i*dw_row + j].
+/// i*dw_row + j] (+)= them.
 struct WinogradFilterGradient {
     int64_t taps;
     const float* s;
@@ -151,6 +151,7 @@ struct WinogradFilterGradient {
     int64_t rows, columns;
     float* dw;
     int64_t dw_tap, dw_row;
+    bool accumulate;
 };
 
 /// The cells of a window along one axis that lie inside the image: where each begins in the source,

@@ -89,7 +89,9 @@ void filter_gradient(const WinogradFilterGradient& gradient) {
                 Vec g[kTaps];
                 winograd_gt(half[i], g);
                 for (int j = 0; j < kTaps; ++j) {
-                    store_upto(dw + (kTaps * i + j) * gradient.dw_tap, g[j], count);
+                    float* const to = dw + (kTaps * i + j) * gradient.dw_tap;
+                    const Vec before = gradient.accumulate ? load_upto(to, count) : zero();
+                    store_upto(to, before + g[j], count);
                 }
             }
         });

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Winograd F(4x4, 3x3) and F(2x2, 5x5) for kernels of 3 x 3 and 5 x 5 without strides, dilation or
 // groups: a quarter, and 36 %, of the multiplications. Both have tiles of 6 x 6 inputs. Tiles of
-// the whole batch are cut into blocks; a task transforms a block's inputs to 36 planes, multiplies
-// each with its plane of the transformed kernel, and transforms back, all in its scratch. The
-// gradient of x is the same pass over dy with the kernel turned.
+// the batch, or of a slice of it where images are large, are cut into blocks; a block's inputs are
+// transformed to 36 planes, each is multiplied with its plane of the transformed kernel, and the
+// products are transformed back, all in a task's scratch. The gradient of x is the same pass over
+// dy with the kernel turned.
 //
-// The gradient of the kernel sums (A dy At) * (Bt x B) over tiles. Tasks own a block of channels
-// and a group of tiles; their sums, back at the taps, are added up in the groups' order.
+// The gradient of the kernel sums (A dy At) * (Bt x B) over tiles: of a slice, or tasks own a block
+// of channels and a group of tiles, and their sums, back at the taps, are added up in the groups'
+// order.
 #include "ops/conv2d.h"
+#include "ops/pieces.h"
 
 namespace pronghorn {
 
@@ -50,53 +53,80 @@ double flops_of(int64_t tiles, int64_t from, int64_t to) {
     return 2.0 * kPoints * static_cast<double>(tiles) * static_cast<double>(from * to);
 }
 
-/// The pass from x to y, or from dy to dx.
+/// Whether stages may be by image. Fewer images would not keep the threads equally busy. It saves
+/// memory in training; predictions of maps beyond a core's L2 cache are 3 to 5 % faster by tiles.
+bool may_join_chains(const ConvProblem& p) {
+    constexpr int64_t kLeastImages = 8, kSmallMaps = 128 << 10;
+    return p.batch >= kLeastImages && (p.trains() || p.in_size() + p.out_size() <= kSmallMaps);
+}
+
+/// The pass from x to y, or from dy to dx. Where an image fills blocks of tiles by itself it is by
+/// image, and carries on while the maps before and behind are in cache.
 struct Pass {
     Pass() = default;
-    Pass(WinogradTiles source, WinogradTiles target, int64_t batch, const Kernels& kernels)
+    Pass(WinogradTiles source, WinogradTiles target, const ConvProblem& p)
         : from(source), to(target) {
+        const Kernels& kernels = *p.kernels;
         from.tiles_h = to.tiles_h = ceil_div(to.height, to.step);
         from.tiles_w = to.tiles_w = ceil_div(to.width, to.step);
-        tiles = batch * to.tiles_h * to.tiles_w;
+        image_tiles = to.tiles_h * to.tiles_w;
+        tiles = p.batch * image_tiles;
         from.row = row_of(from.channels, kernels);
         to.row = row_of(to.channels, kernels);
         from.panel = to.panel = kernels.panel;
         u_plane = from.channels * round_up(to.channels, kernels.panel) + kPlanePad;
 
         // Both sets of planes in an L2 cache. Fewer tiles would wait for the transformed kernel.
-        constexpr int64_t kBlockFloats = 96 << 10;
+        constexpr int64_t kBlockFloats = 96 << 10, kFewest = 42, kMost = 56;
         const int64_t fit = kBlockFloats / (kPoints * std::max(from.row, to.row));
-        blocks = ceil_div(tiles, std::clamp<int64_t>(fit, 42, 56));
-        // Threads shall have equal shares; where tiles are few, columns are cut too.
+        most = std::clamp<int64_t>(fit, kFewest, kMost);
+        by_image = may_join_chains(p) && image_tiles >= kFewest && packed() <= kMostPacked;
+        if (!by_image) cut(kernels.panel);
+        from.plane = to.plane = most * std::max(from.row, to.row) + kPlanePad;
+    }
+
+    /// Into tasks of equal shares; where tiles are few, columns are cut too.
+    void cut(int64_t panel) {
+        blocks = ceil_div(tiles, most);
         if (blocks >= 4) {
             column_blocks = 1;
             if (blocks < 16) blocks = round_up(blocks, 4);
         } else {
-            const int64_t panels = ceil_div(to.channels, kernels.panel);
+            const int64_t panels = ceil_div(to.channels, panel);
             column_blocks = std::clamp<int64_t>(4 / blocks, 1, ceil_div(panels, 2));
         }
-        const int64_t most = ceil_div(tiles, blocks);
-        from.plane = to.plane = most * std::max(from.row, to.row) + kPlanePad;
+        most = ceil_div(tiles, blocks);
     }
 
     int64_t packed() const { return kPoints * u_plane; }
-    double flops() const { return flops_of(tiles, from.channels, to.channels); }
-    int64_t scratch() const { return (kPoints + 1) * from.plane; }
-    int64_t tasks() const { return blocks * column_blocks; }
+    Stage stage(Phase phase) const {
+        return {phase, by_image, by_image ? 1 : blocks * column_blocks, (kPoints + 1) * from.plane,
+                flops_of(tiles, from.channels, to.channels)};
+    }
 
+    static constexpr int64_t kMostPacked = 5 << 18;  // floats, which are kept for the whole step
     WinogradTiles from, to;
-    int64_t tiles = 0, blocks = 0, column_blocks = 0;
+    int64_t image_tiles = 0, tiles = 0, most = 0;  // of an image, of the batch, of a block
+    bool by_image = false;
+    int64_t blocks = 0, column_blocks = 0;
     int64_t u_plane = 0;  // floats from a plane of the transformed kernel to the next
 };
 
-/// The sums over tiles for dw and db: (channel blocks of x) x (of y) x (groups of tiles) tasks.
+/// The sums over tiles for dw and db. Where an image has tiles enough, and kernels are small beside
+/// maps, it is by image, with a sum for each part of the batch; else it is (channel blocks of x) x
+/// (of y) x (groups of tiles) tasks.
 struct GradientPass {
     GradientPass() = default;
-    GradientPass(WinogradTiles input, WinogradTiles output, int64_t batch, const Kernels& kernels)
+    GradientPass(WinogradTiles input, WinogradTiles output, const ConvProblem& p)
         : x(input), dy(output) {
+        const Kernels& kernels = *p.kernels;
         x.tiles_h = dy.tiles_h = ceil_div(dy.height, dy.step);
         x.tiles_w = dy.tiles_w = ceil_div(dy.width, dy.step);
-        tiles = batch * dy.tiles_h * dy.tiles_w;
+        image_tiles = dy.tiles_h * dy.tiles_w;
+        tiles = p.batch * image_tiles;
+        dw_size = p.taps() * p.in_c * p.out_c;
+        by_image = may_join_chains(p) && image_tiles >= kLeastTiles &&
+                   kParts * dw_size <= p.batch * (p.in_size() + p.out_size()) / 8;
         x_blocks = ceil_div(x.channels, kMostChannels);
         dy_blocks = ceil_div(dy.channels, kMostChannels);
         // Few tiles make few groups: then smaller blocks of channels give the threads their tasks.
@@ -106,8 +136,9 @@ struct GradientPass {
         }
         const int64_t x_most = round_up(ceil_div(x.channels, x_blocks), kernels.panel);
         const int64_t dy_most = round_up(ceil_div(dy.channels, dy_blocks), kernels.panel);
-        const int64_t blocks = x_blocks * dy_blocks;
-        groups = std::clamp<int64_t>(8 / blocks, 1, ceil_div(tiles, kTiles));
+        if (!by_image) {
+            groups = std::clamp<int64_t>(8 / (x_blocks * dy_blocks), 1, ceil_div(tiles, kTiles));
+        }
         x.row = row_of(x_most, kernels);
         x.panel = dy.row = kernels.panel;
         dy.panel = kTiles * kernels.panel;
@@ -115,24 +146,30 @@ struct GradientPass {
         dy.plane = kTiles * dy_most + kPlanePad;
         sum_row = row_of(dy_most, kernels);
         sum_plane = x_most * sum_row + kPlanePad;
-        const int64_t taps = kTileSize + 1 - dy.step;
-        dw_size = taps * taps * x.channels * dy.channels;
-        part = round_up(dw_size, kUnaligned) + round_up(dy.channels, kernels.panel);
+        db_size = round_up(dy.channels, kernels.panel);
+        part = round_up(dw_size, kUnaligned) + db_size;
     }
 
     int64_t packed() const { return groups * part; }
-    double flops() const { return flops_of(tiles, x.channels, dy.channels); }
-    int64_t scratch() const { return kPoints * (x.plane + dy.plane + sum_plane); }
-    int64_t tasks() const { return x_blocks * dy_blocks * groups; }
+    Stage stage(bool wants_dw) const {
+        const int64_t sums = kPoints * (x.plane + dy.plane + sum_plane);
+        return {Phase::kBackward, by_image, by_image ? 1 : x_blocks * dy_blocks * groups,
+                sums + (by_image ? db_size : 0),
+                wants_dw ? flops_of(tiles, x.channels, dy.channels) : 0.0};
+    }
     int64_t sum_tasks() const { return ceil_div(dw_size, kSumBlock); }
 
     static constexpr int64_t kMostChannels = 128;
-    static constexpr int64_t kTiles = 64;       // of a block
-    static constexpr int64_t kSumBlock = 4096;  // floats of dw whose parts one task adds up
+    static constexpr int64_t kTiles = 64;        // of a block
+    static constexpr int64_t kSumBlock = 4096;   // floats of dw whose parts one task adds up
+    static constexpr int64_t kLeastTiles = 100;  // the way back to taps once for so many
+    static constexpr int64_t kParts = 16;        // of a batch, at most
     WinogradTiles x, dy;
-    int64_t tiles = 0, x_blocks = 0, dy_blocks = 0, groups = 0;
+    int64_t image_tiles = 0, tiles = 0;
+    bool by_image = false;
+    int64_t x_blocks = 0, dy_blocks = 0, groups = 0;
     int64_t sum_row = 0, sum_plane = 0;
-    int64_t dw_size = 0, part = 0;  // floats of dw; of dw and db
+    int64_t dw_size = 0, db_size = 0, part = 0;  // floats of dw; of db, filled up; of both
 };
 
 /// Block `number` of `count` of the channels, beginning with a whole panel.
@@ -150,13 +187,13 @@ class ConvWinograd final : public ConvAlgorithm {
         WinogradTiles y = tiles_of(taps_, p_.height.out, p_.width.out, p_.out_c);
         x.top = p_.height.before;
         x.left = p_.width.before;
-        forward_ = Pass(x, y, p_.batch, *p_.kernels);
-        if (p_.wants_dw || p_.wants_db) gradient_ = GradientPass(x, y, p_.batch, *p_.kernels);
+        forward_ = Pass(x, y, p_);
+        if (p_.wants_dw || p_.wants_db) gradient_ = GradientPass(x, y, p_);
         if (p_.wants_dx) {
             x.top = x.left = 0;
             y.top = taps_ - 1 - p_.height.before;
             y.left = taps_ - 1 - p_.width.before;
-            backward_ = Pass(y, x, p_.batch, *p_.kernels);
+            backward_ = Pass(y, x, p_);
         }
     }
 
@@ -164,38 +201,33 @@ class ConvWinograd final : public ConvAlgorithm {
         Signature signature;
         signature.packed = {forward_.packed(), 0, 0};
         add_stage(signature, Job::kPrepare, {Phase::kPrepare, false, prepare_tasks(forward_)}, 0);
-        add_stage(signature, Job::kForward,
-                  {Phase::kForward, false, forward_.tasks(), forward_.scratch(), forward_.flops()},
-                  0);
-        // dw is summed before dx, which takes the place of x or comes when x is gone; the parts are
-        // added up behind dx, as the kernel moves then.
+        add_stage(signature, Job::kForward, forward_.stage(Phase::kForward), 0);
+        // dw is summed before dx, which takes the place of x or comes when x is gone. The kernel
+        // moves as the parts are added up: it has to be transformed for dx before.
         const bool wants_sums = p_.wants_dw || p_.wants_db;
         if (wants_sums) {
             signature.packed[2] = gradient_.packed();
-            add_stage(signature, Job::kGradient,
-                      {Phase::kBackward, false, gradient_.tasks(), gradient_.scratch(),
-                       p_.wants_dw ? gradient_.flops() : 0.0},
-                      2);
+            add_stage(signature, Job::kGradient, gradient_.stage(p_.wants_dw), 2);
             signature.stages.back().writes_d_in = false;
         }
         if (p_.wants_dx) {
             signature.packed[1] = backward_.packed();
             add_stage(signature, Job::kPrepareDx,
                       {Phase::kPrepare, false, prepare_tasks(backward_)}, 1);
-            add_stage(signature, Job::kBackward,
-                      {Phase::kBackward, false, backward_.tasks(), backward_.scratch(),
-                       backward_.flops()},
-                      1);
-            signature.stages.back().reads_in = signature.stages.back().in_place = p_.gate_taken;
         }
-        if (wants_sums) {
+        if (wants_sums && !gradient_.by_image) {
             add_stage(signature, Job::kSum, {Phase::kBackward, false, gradient_.sum_tasks()}, 2);
             Stage& sum = signature.stages.back();
             sum.reads_d_out = sum.reads_out = sum.reads_in = sum.writes_d_in = false;
         }
+        if (p_.wants_dx) {
+            add_stage(signature, Job::kBackward, backward_.stage(Phase::kBackward), 1);
+            signature.stages.back().reads_in = signature.stages.back().in_place = p_.gate_taken;
+        }
         signature.backward_reads[0] = p_.wants_dw;
         signature.backward_reads_output = p_.masks_dy();
-        signature.gradient[1] = signature.gradient[2] = GradientBy::kOwner;
+        signature.gradient[1] = signature.gradient[2] =
+            gradient_.by_image ? GradientBy::kParts : GradientBy::kOwner;
         return signature;
     }
 
@@ -216,7 +248,7 @@ class ConvWinograd final : public ConvAlgorithm {
                                  p_.gate_taken ? args.in[0] : nullptr, args.d_in[0]},
                                 task);
             case Job::kGradient:
-                return sum_tiles(args, task);
+                return gradient_.by_image ? sum_images(args) : sum_group(args, task);
             case Job::kSum:
                 return sum_groups(stage, args, task);
         }
@@ -263,13 +295,26 @@ class ConvWinograd final : public ConvAlgorithm {
 
     void convolve(const Args& args, const Pass& pass, const Maps& maps,
                   int64_t task) const noexcept {
-        const int64_t block = task / pass.column_blocks, part = task % pass.column_blocks;
-        const int64_t panel = p_.kernels->panel;
-        const Range columns = block_of(pass.to.channels, panel, part, pass.column_blocks);
-        const int64_t column = columns.begin;
+        if (!pass.by_image) {
+            const int64_t block = task / pass.column_blocks, part = task % pass.column_blocks;
+            const Range columns =
+                block_of(pass.to.channels, p_.kernels->panel, part, pass.column_blocks);
+            return convolve_block(args, pass, maps, part_of(pass.tiles, block, pass.blocks),
+                                  columns);
+        }
+        const int64_t tiles = args.images * pass.image_tiles;
+        const int64_t blocks = ceil_div(tiles, pass.most);
+        for (int64_t block = 0; block < blocks; ++block) {
+            convolve_block(args, pass, maps, part_of(tiles, block, blocks), {0, pass.to.channels});
+        }
+    }
+
+    void convolve_block(const Args& args, const Pass& pass, const Maps& maps, Range tiles,
+                        Range columns) const noexcept {
+        const int64_t panel = p_.kernels->panel, column = columns.begin;
         WinogradTiles from = pass.from, to = pass.to;
-        from.first = to.first = pass.tiles * block / pass.blocks;
-        from.count = to.count = pass.tiles * (block + 1) / pass.blocks - from.first;
+        from.first = to.first = tiles.begin;
+        from.count = to.count = tiles.count;
         // Each product takes the place of the input plane before the one it reads: half the cache.
         to.planes = args.scratch;
         from.planes = args.scratch + to.plane;
@@ -296,22 +341,46 @@ class ConvWinograd final : public ConvAlgorithm {
             maps.y_gate == nullptr ? nullptr : maps.y_gate + column, maps.y + column);
     }
 
-    /// A block of channels of dw, and of db, summed over a group of tiles.
-    void sum_tiles(const Args& args, int64_t task) const noexcept {
+    /// Where the sums of a block of channels go: dw, and db (whole vectors) or null.
+    struct Sums {
+        float *dw, *db;
+        bool accumulate;  // dw; db always is
+    };
+
+    void sum_group(const Args& args, int64_t task) const noexcept {
         const GradientPass& pass = gradient_;
-        const int64_t group = task % pass.groups, block = task / pass.groups,
-                      panel = p_.kernels->panel;
-        const Range rows = block_of(p_.in_c, panel, block / pass.dy_blocks, pass.x_blocks);
-        const Range columns = block_of(p_.out_c, panel, block % pass.dy_blocks, pass.dy_blocks);
+        const int64_t group = task % pass.groups, block = task / pass.groups;
+        float* const part = args.packed + group * pass.part;
+        float* const db = part + round_up(pass.dw_size, kUnaligned);
+        sum_block(args, block, part_of(pass.tiles, group, pass.groups), {part, db, false});
+    }
+
+    /// dw and db of a slice of the batch.
+    void sum_images(const Args& args) const noexcept {
+        const GradientPass& pass = gradient_;
+        float* const db = args.scratch + pass.stage(true).scratch - pass.db_size;
+        const Range tiles{0, args.images * pass.image_tiles};
+        for (int64_t block = 0; block < pass.x_blocks * pass.dy_blocks; ++block) {
+            sum_block(args, block, tiles, {args.d_in[1], db, args.accumulate});
+        }
+        if (!p_.wants_db) return;
+        for (int64_t c = 0; c < p_.out_c; ++c) {
+            args.d_in[2][c] = args.accumulate ? args.d_in[2][c] + db[c] : db[c];
+        }
+    }
+
+    /// Block `number` of the channels of dw, and of db, summed over tiles.
+    void sum_block(const Args& args, int64_t number, Range tiles, Sums to) const noexcept {
+        const GradientPass& pass = gradient_;
+        const int64_t panel = p_.kernels->panel;
+        const Range rows = block_of(p_.in_c, panel, number / pass.dy_blocks, pass.x_blocks);
+        const Range columns = block_of(p_.out_c, panel, number % pass.dy_blocks, pass.dy_blocks);
         WinogradTiles x = pass.x, dy = pass.dy;
         x.channels = rows.count;
         dy.channels = columns.count;
         x.planes = args.scratch;
         dy.planes = x.planes + kPoints * x.plane;
-        float* part = args.packed + group * pass.part;
-        float* db = p_.wants_db && rows.begin == 0
-                        ? part + round_up(pass.dw_size, kUnaligned) + columns.begin
-                        : nullptr;
+        float* const db = p_.wants_db && rows.begin == 0 ? to.db + columns.begin : nullptr;
         if (db != nullptr) std::fill_n(db, round_up(columns.count, panel), 0.0f);
         WinogradProduct product{};
         product.a = x.planes;
@@ -327,24 +396,23 @@ class ConvWinograd final : public ConvAlgorithm {
         product.rows = rows.count;
         product.columns = columns.count;
         product.most_terms = most_terms(taps_);
-        const int64_t end = pass.tiles * (group + 1) / pass.groups;
-        x.first = pass.tiles * group / pass.groups;
-        for (int64_t blocks = ceil_div(end - x.first, GradientPass::kTiles); blocks > 0; --blocks) {
-            x.count = product.depth = dy.count = (end - x.first) / blocks;
-            dy.first = x.first;
+        const int64_t blocks = ceil_div(tiles.count, GradientPass::kTiles);
+        for (int64_t block = 0; block < blocks; ++block) {
+            const Range part = part_of(tiles.count, block, blocks);
+            x.first = dy.first = tiles.begin + part.begin;
+            x.count = dy.count = product.depth = part.count;
             p_.kernels->winograd_gradient(dy, args.d_out + columns.begin,
                                           p_.masks_dy() ? args.out + columns.begin : nullptr, db);
-            if (p_.wants_dw) {
-                p_.kernels->winograd_input(x, args.in[0] + rows.begin, nullptr);
-                p_.kernels->winograd_product(product);
-                product.accumulate = true;
-            }
-            x.first += x.count;
+            if (!p_.wants_dw) continue;
+            p_.kernels->winograd_input(x, args.in[0] + rows.begin, nullptr);
+            p_.kernels->winograd_product(product);
+            product.accumulate = true;
         }
         if (!p_.wants_dw) return;
-        p_.kernels->winograd_filter_gradient(
-            {taps_, product.c, pass.sum_plane, pass.sum_row, rows.count, columns.count,
-             part + rows.begin * p_.out_c + columns.begin, p_.in_c * p_.out_c, p_.out_c});
+        p_.kernels->winograd_filter_gradient({taps_, product.c, pass.sum_plane, pass.sum_row,
+                                              rows.count, columns.count,
+                                              to.dw + rows.begin * p_.out_c + columns.begin,
+                                              p_.in_c * p_.out_c, p_.out_c, to.accumulate});
     }
 
     /// The groups' parts of a block of dw, or of db.

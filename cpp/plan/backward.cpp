@@ -86,7 +86,7 @@ void Planner::backward_node(const Placed& placed, int d_out) {
         const Phase phase = placed.signature.stages[stage].phase;
         if (phase == Phase::kPrepare &&
             packing_phase(placed.signature, stage) == Phase::kBackward) {
-            main_.push_back(packing_step(placed, stage));
+            place_packing(placed, stage);
         }
         if (phase != Phase::kBackward && phase != Phase::kGradient) continue;
         Step step = bound_step(placed, stage);

@@ -178,25 +178,44 @@ void Planner::place_node(std::string name, Op* op, std::vector<int> inputs, int 
             (step.once ? once_ : main_).push_back(step);
         } else if (phase == Phase::kPrepare) {
             const Phase when = packing_phase(placed.signature, stage);
-            if (when == Phase::kBackward) continue;
-            auto& steps = when == Phase::kForward ? main_ : computed ? once_ : prepare_;
-            steps.push_back(packing_step(placed, stage));
+            if (when == Phase::kForward) place_packing(placed, stage);
+            if (when == Phase::kPrepare) {
+                (computed ? once_ : prepare_).push_back(packing_step(placed, stage));
+            }
         }
     }
     placed_.push_back(std::move(placed));
 }
 
+namespace {
+
+/// The stage that reads what stage `packing` packs.
+const Stage& reader_of(const Signature& signature, size_t packing) {
+    const size_t block = signature.stages[packing].packed;
+    return *std::find_if(signature.stages.begin(), signature.stages.end(),
+                         [block](const Stage& other) {
+                             return other.phase != Phase::kPrepare && other.packed == block;
+                         });
+}
+
+}  // namespace
+
 /// Where weights change with every step, large blocks are packed right before the stage that reads
 /// them, in its phase, and their memory is free again behind it.
 Phase Planner::packing_phase(const Signature& signature, size_t stage) const {
     constexpr int64_t kLarge = (1 << 20) / sizeof(float);
-    const size_t block = signature.stages[stage].packed;
-    const auto reader =
-        std::find_if(signature.stages.begin(), signature.stages.end(), [block](const Stage& other) {
-            return other.phase != Phase::kPrepare && other.packed == block;
-        });
-    const bool late = plan_->updates_parameters && signature.packed[block] >= kLarge;
-    return late && !reader->by_image ? reader->phase : Phase::kPrepare;
+    const bool late =
+        plan_->updates_parameters && signature.packed[signature.stages[stage].packed] >= kLarge;
+    return late ? reader_of(signature, stage).phase : Phase::kPrepare;
+}
+
+/// Among the passes, where the next step reads it: before the chain that this one is going to join.
+void Planner::place_packing(const Placed& placed, size_t stage) {
+    auto at = main_.end();
+    if (reader_of(placed.signature, stage).by_image) {
+        while (at != main_.begin() && std::prev(at)->info.by_image) --at;
+    }
+    main_.insert(at, packing_step(placed, stage));
 }
 
 Step Planner::packing_step(const Placed& placed, size_t stage) const {

@@ -57,6 +57,7 @@ class Planner {
     Step bound_step(const Placed& placed, size_t stage) const;
     Step packing_step(const Placed& placed, size_t stage) const;
     Phase packing_phase(const Signature& signature, size_t stage) const;
+    void place_packing(const Placed& placed, size_t stage);
     void place_outputs();
     void place_losses();
     void place_loss(const LossRequest& loss);

@@ -168,6 +168,32 @@ def test_winograd(case):
     )
 
 
+# An image has tiles enough to be a slice by itself: for y and dx alone, or dw as well.
+WINOGRAD_BY_IMAGE = {
+    "no dw": ((27, 26, 17), (3, 34), "same"),
+    "dw": ((41, 43, 17), (3, 33), [1, 0, 2, 1]),
+    "dw, blocks of channels": ((39, 40, 18), (3, 131), "same"),
+    "5x5, no dw": ((15, 16, 18), (5, 17), "valid"),
+    "5x5, dw": ((50, 49, 16), (5, 17), "same"),
+}
+
+
+@pytest.mark.parametrize("case", WINOGRAD_BY_IMAGE)
+def test_winograd_by_image(case):
+    """With 8 images and more; 21 of them make parts of one and of two slices."""
+    x, (taps, out_c), padding = WINOGRAD_BY_IMAGE[case]
+    check_op(
+        "conv2d",
+        [arrays.normal(1, 21, *x)],
+        {"padding": padding},
+        parameters=[arrays.normal(2, taps, taps, x[2], out_c), arrays.normal(3, out_c)],
+        batches=[7, 8, 21],
+        coordinates=20,
+        algorithm="winograd",
+        error=ERRORS["winograd"],
+    )
+
+
 def rms(got, expected):
     return np.sqrt(((got - expected) ** 2).mean() / (expected**2).mean())
 
