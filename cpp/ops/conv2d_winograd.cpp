@@ -104,7 +104,7 @@ struct Pass {
                 flops_of(tiles, from.channels, to.channels)};
     }
 
-    static constexpr int64_t kMostPacked = 5 << 18;  // floats, which are kept for the whole step
+    static constexpr int64_t kMostPacked = 5 << 18;  // floats, which live as long as a chain
     WinogradTiles from, to;
     int64_t image_tiles = 0, tiles = 0, most = 0;  // of an image, of the batch, of a block
     bool by_image = false;

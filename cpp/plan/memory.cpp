@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Memory: which tensors live only within a slice (in the running thread's slot) and which for the
-// whole batch (in the plan's arena), and at which offsets: greedily, the largest first, each at the
-// lowest offset free during its life.
+// whole batch (in the plan's arena), and at which offsets: greedily, each at the lowest that is
+// free during its life.
 #include <algorithm>
 
 #include "plan/planner.h"
@@ -22,13 +22,13 @@ struct Block {
     int64_t size, offset = 0;
 };
 
-/// Gives every block its offset; returns the floats needed.
-int64_t pack(std::vector<Block>& blocks) {
-    std::stable_sort(blocks.begin(), blocks.end(),
-                     [](const Block& a, const Block& b) { return a.size > b.size; });
+/// Gives every block, in their order, the lowest offset free during its life; returns the floats
+/// needed.
+int64_t place_blocks(std::vector<Block>& blocks) {
     int64_t total = 0;
     for (size_t i = 0; i < blocks.size(); ++i) {
         Block& block = blocks[i];
+        block.offset = 0;
         std::vector<const Block*> alive;
         for (size_t j = 0; j < i; ++j) {
             const Block& other = blocks[j];
@@ -43,6 +43,20 @@ int64_t pack(std::vector<Block>& blocks) {
         total = std::max(total, checked_product(block.offset + block.size, 1));
     }
     return total;
+}
+
+/// The better of two orders: the largest first, and the largest of those that live longest first.
+int64_t pack(std::vector<Block>& blocks) {
+    std::stable_sort(blocks.begin(), blocks.end(),
+                     [](const Block& a, const Block& b) { return a.size > b.size; });
+    const int64_t by_size = place_blocks(blocks);
+    std::vector<Block> others = blocks;
+    std::stable_sort(others.begin(), others.end(), [](const Block& a, const Block& b) {
+        return a.last - a.first > b.last - b.first;
+    });
+    const int64_t by_life = place_blocks(others);
+    if (by_life < by_size) blocks = std::move(others);
+    return std::min(by_size, by_life);
 }
 
 }  // namespace
