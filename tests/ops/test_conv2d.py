@@ -153,19 +153,23 @@ WINOGRAD_CASES = {
 }
 
 
-@pytest.mark.parametrize("case", WINOGRAD_CASES)
-def test_winograd(case):
-    x, (taps, out_c), padding = WINOGRAD_CASES[case]
+def check_winograd(case, batches, coordinates):
+    x, (taps, out_c), padding = case
     check_op(
         "conv2d",
-        [arrays.normal(1, 19, *x)],
+        [arrays.normal(1, batches[-1], *x)],
         {"padding": padding},
         parameters=[arrays.normal(2, taps, taps, x[2], out_c), arrays.normal(3, out_c)],
-        batches=[1, 2, 19],
-        coordinates=60,
+        batches=batches,
+        coordinates=coordinates,
         algorithm="winograd",
         error=ERRORS["winograd"],
     )
+
+
+@pytest.mark.parametrize("case", WINOGRAD_CASES)
+def test_winograd(case):
+    check_winograd(WINOGRAD_CASES[case], [1, 2, 19], 60)
 
 
 # An image has tiles enough to be a slice by itself: for y and dx alone, or dw as well.
@@ -181,17 +185,7 @@ WINOGRAD_BY_IMAGE = {
 @pytest.mark.parametrize("case", WINOGRAD_BY_IMAGE)
 def test_winograd_by_image(case):
     """With 8 images and more; 21 of them make parts of one and of two slices."""
-    x, (taps, out_c), padding = WINOGRAD_BY_IMAGE[case]
-    check_op(
-        "conv2d",
-        [arrays.normal(1, 21, *x)],
-        {"padding": padding},
-        parameters=[arrays.normal(2, taps, taps, x[2], out_c), arrays.normal(3, out_c)],
-        batches=[7, 8, 21],
-        coordinates=20,
-        algorithm="winograd",
-        error=ERRORS["winograd"],
-    )
+    check_winograd(WINOGRAD_BY_IMAGE[case], [7, 8, 21], 20)
 
 
 def rms(got, expected):
