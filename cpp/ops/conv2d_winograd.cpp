@@ -341,10 +341,10 @@ class ConvWinograd final : public ConvAlgorithm {
             maps.y_gate == nullptr ? nullptr : maps.y_gate + column, maps.y + column);
     }
 
-    /// Where the sums of a block of channels go: dw, and db (whole vectors) or null.
+    /// Where the sums of a block of channels go; db is written in whole vectors.
     struct Sums {
         float *dw, *db;
-        bool accumulate;  // dw; db always is
+        bool accumulate;  // += dw where true
     };
 
     void sum_group(const Args& args, int64_t task) const noexcept {
