@@ -4,6 +4,7 @@
 #include <pybind11/stl.h>
 
 #include <cmath>
+#include <numeric>
 
 #include "bindings/bindings.h"
 #include "bindings/numpy_view.h"
@@ -36,38 +37,44 @@ void check_ids(const Feed& feed, const void* data, const Plan::Call& call, int64
     }
 }
 
-Plan::Call checked_call(const Plan& plan, const std::vector<py::array>& feeds,
-                        const py::array& order, std::vector<py::array>& outputs,
-                        const py::array& learning_rates, int64_t iteration) {
+/// The caller's arrays, and which of their rows, in steps of the plan's batch.
+Plan::Call checked_call(const Plan& plan, const std::vector<py::array>& feeds, const int64_t* order,
+                        int64_t images, std::vector<py::array>& outputs) {
     Plan::Call call;
     check(feeds.size() == plan.feeds.size(), "run", "expected ", plan.feeds.size(), " arrays, got ",
           feeds.size());
     int64_t rows = -1;
     for (size_t i = 0; i < feeds.size(); ++i) {
-        const std::string what = text("input ", i);
         call.feeds.push_back(
-            checked_rows(feeds[i], plan.feeds[i].dtype, plan.feeds[i].shape, what.c_str()));
+            checked_rows(feeds[i], plan.feeds[i].dtype, plan.feeds[i].shape, Which{"input", i}));
         check(rows < 0 || feeds[i].shape(0) == rows, "run", "expected ", rows,
               " rows in every array, got ", feeds[i].shape(0));
         rows = feeds[i].shape(0);
     }
-    call.order = checked_vector<int64_t>(order, "order");
-    const int64_t images = order.shape(0);
+    call.order = order;
     check(images > 0 && images % plan.batch == 0, "run", "expected a multiple of ", plan.batch,
           " row numbers, got ", images);
     for (int64_t i = 0; i < images; ++i) {
-        check(call.order[i] >= 0 && call.order[i] < rows, "run", "expected row numbers below ",
-              rows, ", got ", call.order[i]);
+        check(order[i] >= 0 && order[i] < rows, "run", "expected row numbers below ", rows,
+              ", got ", order[i]);
     }
     for (size_t i = 0; i < feeds.size(); ++i) check_ids(plan.feeds[i], call.feeds[i], call, images);
     call.steps = images / plan.batch;
     check(outputs.size() == plan.outputs.size(), "run", "expected ", plan.outputs.size(),
           " output arrays, got ", outputs.size());
     for (size_t i = 0; i < outputs.size(); ++i) {
-        const std::string what = text("output ", i);
         call.outputs.push_back(
-            checked_output(outputs[i], plan.outputs[i].shape, images, what.c_str()));
+            checked_output(outputs[i], plan.outputs[i].shape, images, Which{"output", i}));
     }
+    return call;
+}
+
+/// The same, with what a plan that trains needs.
+Plan::Call checked_call(const Plan& plan, const std::vector<py::array>& feeds,
+                        const py::array& order, std::vector<py::array>& outputs,
+                        const py::array& learning_rates, int64_t iteration) {
+    const auto* rows = checked_vector<int64_t>(order, "order");
+    Plan::Call call = checked_call(plan, feeds, rows, order.shape(0), outputs);
     call.iteration = iteration;
     if (plan.updates_parameters) {
         call.learning_rates = checked_vector<double>(learning_rates, "learning_rates");
@@ -113,6 +120,26 @@ py::array_t<double> run(Plan& plan, const std::vector<py::array>& feeds, const p
         }
     }
     return out;
+}
+
+std::vector<py::array> forward(Plan& plan, const std::vector<py::array>& feeds) {
+    check(!plan.updates_parameters, "forward", "expected a plan without an optimizer");
+    const int64_t rows = feeds.empty() || feeds[0].ndim() == 0 ? 0 : feeds[0].shape(0);
+    std::vector<int64_t> order(static_cast<size_t>(rows));
+    std::iota(order.begin(), order.end(), int64_t{0});
+    std::vector<py::array> outputs;
+    for (const Output& output : plan.outputs) {
+        std::vector<py::ssize_t> shape = {rows};
+        shape.insert(shape.end(), output.shape.begin(), output.shape.end());
+        outputs.push_back(py::array_t<float>(shape));
+    }
+    const Plan::Call call = checked_call(plan, feeds, order.data(), rows, outputs);
+    {
+        const py::gil_scoped_release released;
+        plan.run(call);
+    }
+    rethrow(plan);
+    return outputs;
 }
 
 std::vector<py::array_t<float>> gradients(Plan& plan, const std::vector<py::array>& feeds,
@@ -163,6 +190,8 @@ void bind_plan(py::module_& module) {
              py::arg("iteration") = 0, py::arg("totals") = nothing,
              "Runs len(order) / batch steps; returns rows (sum, count): the total loss, each loss, "
              "each metric, added to `totals`, one step after the other.")
+        .def("forward", &forward, py::arg("feeds"),
+             "The outputs for all rows of the feeds, a multiple of the batch.")
         .def("gradients", &gradients, py::arg("feeds"), py::arg("order"),
              "Gradients of the differentiable inputs, then of the trainable parameters.")
         .def("profile", &profile, py::arg("feeds"), py::arg("order"),

@@ -28,23 +28,39 @@ inline bool has_dtype(const pybind11::array& array, DType dtype) {
     return array.dtype().num() == wanted && array.dtype().byteorder() != '>';
 }
 
+/// One of the arrays of a call, as errors name it: "input 0".
+struct Which {
+    const char* kind;
+    size_t number;
+
+    friend std::ostream& operator<<(std::ostream& out, const Which& which) {
+        return out << which.kind << ' ' << which.number;
+    }
+};
+
+template <typename... Parts>
+void check(bool holds, Which which, const Parts&... parts) {
+    if (!holds) throw ValueError(text('[', which, "] ", parts...));
+}
+
 /// The array's data, once its dtype, layout and the shape of its rows are what is expected.
 inline const void* checked_rows(const pybind11::array& array, DType dtype, const Shape& row,
-                                const char* what) {
-    const Shape shape = shape_of(array);
+                                Which what) {
     if (!has_dtype(array, dtype)) {
         throw ValueError(
             text('[', what, "] expected dtype ", name_of(dtype), ", got ", dtype_name(array)));
     }
     check((array.flags() & pybind11::array::c_style) != 0, what, "expected a C-contiguous array");
-    bool fits = shape.rank() == row.rank() + 1;
-    for (int axis = 0; fits && axis < row.rank(); ++axis) fits = shape[axis + 1] == row[axis];
-    check(fits, what, "expected rows of shape ", row, ", got an array of shape ", shape);
+    bool fits = array.ndim() == row.rank() + 1;
+    for (int axis = 0; fits && axis < row.rank(); ++axis) fits = array.shape(axis + 1) == row[axis];
+    if (!fits) {
+        throw ValueError(text('[', what, "] expected rows of shape ", row,
+                              ", got an array of shape ", shape_of(array)));
+    }
     return array.data();
 }
 
-inline float* checked_output(pybind11::array& array, const Shape& row, int64_t rows,
-                             const char* what) {
+inline float* checked_output(pybind11::array& array, const Shape& row, int64_t rows, Which what) {
     checked_rows(array, DType::kFloat32, row, what);
     check(array.shape(0) == rows, what, "expected ", rows, " rows, got ", array.shape(0));
     check(array.writeable(), what, "expected a writeable array");

@@ -31,6 +31,12 @@ class Plan:
     """
     A graph made ready to run.
     """
+    def forward(
+        self, feeds: collections.abc.Sequence[numpy.typing.NDArray[typing.Any]]
+    ) -> list[numpy.typing.NDArray[typing.Any]]:
+        """
+        The outputs for all rows of the feeds, a multiple of the batch.
+        """
     def gradients(
         self,
         feeds: collections.abc.Sequence[numpy.typing.NDArray[typing.Any]],

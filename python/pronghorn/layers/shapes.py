@@ -70,8 +70,12 @@ def of(tensors: KerasTensor | list[KerasTensor]) -> Any:
 
 def fits(shape: Sequence[int | None], expected: Sequence[int | None]) -> bool:
     """Whether a shape agrees with another wherever both are known."""
-    return len(shape) == len(expected) and all(
-        a == b or a is None or b is None for a, b in zip(shape, expected, strict=True)
+    return shape == expected or (
+        len(shape) == len(expected)
+        and all(
+            a == b or a is None or b is None
+            for a, b in zip(shape, expected, strict=True)
+        )
     )
 
 

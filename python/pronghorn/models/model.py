@@ -203,12 +203,15 @@ class Model(Trainer):
         if self.is_traced():
             return self._checked_inputs_of_call(x)
         self._build_from(x)
+        inputs = self.inputs
+        if len(inputs) == 1 and data.is_ready(x, inputs[0].shape[1:]):
+            return [x]
         names = self.input_names
         arrays = [
             data.as_input(array, tensor.shape[1:], f"{self.label}: input '{name}'")
             for array, tensor, name in zip(
                 data.per_name(x, names, f"{self.label}: x"),
-                self.inputs,
+                inputs,
                 names,
                 strict=True,
             )

@@ -43,6 +43,17 @@ def as_feed(x: Any, name: str) -> Array:
         return np.ascontiguousarray(array, np.float32)
 
 
+def is_ready(x: Any, expected: Sequence[int | None]) -> bool:
+    """Whether `as_input` would return `x` itself."""
+    return (
+        type(x) is np.ndarray
+        and x.dtype in (np.float32, np.uint8)
+        and x.flags.c_contiguous
+        and x.ndim > 0
+        and shapes.fits(x.shape[1:], expected)
+    )
+
+
 def as_input(x: Any, expected: Sequence[int | None], name: str) -> Array:
     """An input of a model of shape (samples, *expected).
 

@@ -84,7 +84,7 @@ def forward_plan(
     def make() -> ForwardPlan:
         return ForwardPlan(layer, feeds, batch, training, call)
 
-    signature = tuple((feed.shape[1:], feed.dtype.char) for feed in feeds)
+    signature = tuple([(feed.shape[1:], feed.dtype.char) for feed in feeds])
     modes = _modes(layer) if training else ()
     mode = (training, modes, batch, call and call.key)
     key = ("forward", *mode, *choices().values(), signature)
@@ -106,10 +106,9 @@ def forward(
     """A built layer's outputs for arrays, as one batch."""
     rows = len(feeds[0])
     found = forward_plan(layer, feeds, max(rows, 1), training, call)
-    outputs = [np.empty((rows, *shape[1:]), np.float32) for shape in found.shapes]
-    if rows:
-        found.plan.run(feeds, np.arange(rows), outputs)
-    return outputs
+    if rows == 0:
+        return [np.empty((0, *shape[1:]), np.float32) for shape in found.shapes]
+    return found.plan.forward(feeds)
 
 
 def step_plan(
