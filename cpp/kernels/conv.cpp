@@ -86,7 +86,7 @@ struct Tile {
 
     template <typename Outputs>
     static void close(const Vec (&sums)[kPixels][kVectors], const Conv& conv, const Sweep& sweep,
-                      Outputs outputs, Mask mask) {
+                      Outputs outputs) {
         const bool activate = conv.relu && sweep.closes;
 #pragma GCC unroll 32
         for (int p = 0; p < kPixels; ++p) {
@@ -96,7 +96,7 @@ struct Tile {
                 // In this order NaN stays NaN.
                 const Vec sum = activate ? max_number(zero(), sums[p][v]) : sums[p][v];
                 if (masked(v)) {
-                    store_masked(y + v * kLanes, sum, mask);
+                    store_partial(y + v * kLanes, sum, sweep.tail);
                 } else {
                     store(y + v * kLanes, sum);
                 }
@@ -181,7 +181,7 @@ struct Tile {
             open(sums, conv, sweep, Listed{y}, mask);
             sum(sums, conv, sweep, x, ahead, mask);
             if (conv.gate && sweep.closes) mask_sums(sums, conv, sweep, Listed{y}, mask);
-            close(sums, conv, sweep, Listed{y}, mask);
+            close(sums, conv, sweep, Listed{y});
             ahead = 0;
         }
     }
@@ -224,7 +224,7 @@ struct Tile {
                 sum_even(sums, conv, sweep, x, mask);
                 const Even outputs{y, conv.y_pixel};
                 if (conv.gate && sweep.closes) mask_sums(sums, conv, sweep, outputs, mask);
-                close(sums, conv, sweep, outputs, mask);
+                close(sums, conv, sweep, outputs);
             }
         }
     }

@@ -11,11 +11,11 @@ namespace {
 
 template <bool kMasked>
 struct Columns {
-    Mask mask;
-    Vec get(const float* x) const { return kMasked ? load_masked(x, mask) : load(x); }
+    int count;
+    Vec get(const float* x) const { return kMasked ? load_partial(x, count) : load(x); }
     void put(float* x, Vec value) const {
         if constexpr (kMasked) {
-            store_masked(x, value, mask);
+            store_partial(x, value, count);
         } else {
             store(x, value);
         }
@@ -26,8 +26,8 @@ struct Columns {
 template <typename Body>
 inline void for_channels(int64_t first, int64_t channels, Body body) {
     int64_t c = first;
-    for (; c + kLanes <= channels; c += kLanes) body(c, Columns<false>{});
-    if (c < channels) body(c, Columns<true>{first_lanes(static_cast<int>(channels - c))});
+    for (; c + kLanes <= channels; c += kLanes) body(c, Columns<false>{kLanes});
+    if (c < channels) body(c, Columns<true>{static_cast<int>(channels - c)});
 }
 
 // --------------------------------------------------------------------------------------

@@ -103,7 +103,7 @@ struct Tile {
         }
         for_elements(dw, gradient.dw_row, [&](float* to, int m, int v) {
             if (masked(v)) {
-                store_masked(to, sums[m][v], mask);
+                store_partial(to, sums[m][v], block.tail);
             } else {
                 store(to, sums[m][v]);
             }

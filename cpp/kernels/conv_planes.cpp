@@ -77,7 +77,7 @@ void tile(const ConvPlanes& conv, int64_t out, int64_t index, int64_t blocks, in
                 const Vec gate = kWhole ? load(at) : load_masked(at, mask);
                 sum = select(less(zero(), gate), sum, zero());
             }
-            kWhole ? store(into, sum) : store_masked(into, sum, mask);
+            kWhole ? store(into, sum) : store_partial(into, sum, lanes);
         }
     }
 }

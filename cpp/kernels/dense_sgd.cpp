@@ -8,8 +8,6 @@
 namespace pronghorn::PRONGHORN_ISA {
 namespace {
 
-constexpr int kMostVectors = 8;  // of dy that stay in registers
-
 enum class Rule : uint8_t { kPlain, kMomentum, kNesterov };
 
 /// Moves vectors of weights.
@@ -31,45 +29,45 @@ struct Mover {
     }
 };
 
-/// Row k of w in kVectors vectors. The last one is moved left over its neighbour where the row ends
-/// inside of it, and is read before that is written: both write the same, and there are no masked
-/// stores, with which the sweep takes twice as long. Returns vectors whose lanes add up to dx.
-template <int kVectors, Rule kRule>
-inline Vec sweep_row(const DenseSgd& dense, const Mover<kRule>& mover, const Vec (&dy)[kVectors],
-                     Vec dy_end, int64_t k) {
+/// Row k of w. The last vector is moved left over its neighbour where the row ends inside of it,
+/// and is read before that is written: both write the same, and there are no masked stores, with
+/// which the sweep takes twice as long. Returns vectors whose lanes add up to dx.
+template <Rule kRule>
+Vec sweep_row(const DenseSgd& dense, const Mover<kRule> mover, Vec dy_end, int64_t k) {
+    constexpr int kSums = 4;
     const int64_t last = dense.out - kLanes;
+    const float* const dy = dense.dy;  // not read again behind every store
     const Vec x = set1(dense.x[k]);
     float* w = dense.w + k * dense.out;
     float* v = kRule == Rule::kPlain ? nullptr : dense.velocity + k * dense.out;
     const Vec w_end = load(w + last), v_end = mover.velocity_of(v + last);
-    Vec sum = dy_end * w_end;
-#pragma GCC unroll 8
-    for (int i = 0; i < kVectors - 1; ++i) {
-        const Vec weight = load(w + i * kLanes);
-        sum = fma(dy[i], weight, sum);
-        mover.move(x * dy[i], weight, mover.velocity_of(v + i * kLanes), w + i * kLanes,
-                   v + i * kLanes);
+    Vec sums[kSums] = {dy_end * w_end, zero(), zero(), zero()};
+    const auto move = [&](int64_t n, Vec& sum) {
+        const Vec weight = load(w + n), d = load(dy + n);
+        sum = fma(d, weight, sum);
+        mover.move(x * d, weight, mover.velocity_of(v + n), w + n, v + n);
+    };
+    int64_t n = 0;
+    for (; n + kSums * kLanes <= last; n += kSums * kLanes) {
+#pragma GCC unroll 4
+        for (int i = 0; i < kSums; ++i) move(n + i * kLanes, sums[i]);
     }
-    mover.move(x * dy[kVectors - 1], w_end, v_end, w + last, v + last);
-    return sum;
+    for (; n < last; n += kLanes) move(n, sums[1]);
+    mover.move(x * load(dy + last), w_end, v_end, w + last, v + last);
+    return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
-template <int kVectors, Rule kRule>
+template <Rule kRule>
 void sweep(const DenseSgd& dense) {
-    const int64_t last = dense.out - kLanes;
     const Mover<kRule> mover(dense.sgd);
-    Vec dy[kVectors];
-    for (int i = 0; i < kVectors - 1; ++i) dy[i] = load(dense.dy + i * kLanes);
-    dy[kVectors - 1] = load(dense.dy + last);
-    const auto doubled = static_cast<int>((kVectors - 1) * kLanes - last);
-    const Vec dy_end = select(first_lanes(doubled), zero(), dy[kVectors - 1]);
+    // dy's last vector without the lanes that belong to the one before as well.
+    const auto doubled = static_cast<int>((kLanes - dense.out % kLanes) % kLanes);
+    const Vec dy_end = select(first_lanes(doubled), zero(), load(dense.dy + dense.out - kLanes));
     for (int64_t k = 0; k < dense.in; k += 4) {
         const int64_t rows = dense.in - k < 4 ? dense.in - k : 4;
         Vec sums[4];
 #pragma GCC unroll 1
-        for (int64_t r = 0; r < rows; ++r) {
-            sums[r] = sweep_row<kVectors, kRule>(dense, mover, dy, dy_end, k + r);
-        }
+        for (int64_t r = 0; r < rows; ++r) sums[r] = sweep_row(dense, mover, dy_end, k + r);
         if (dense.dx == nullptr) continue;
         if (rows == 4) {
             reduce_add4(sums[0], sums[1], sums[2], sums[3], dense.dx + k);
@@ -79,20 +77,12 @@ void sweep(const DenseSgd& dense) {
     }
 }
 
-template <int kVectors, Rule kRule>
-void sweep_of(const DenseSgd& dense) {
-    if constexpr (kVectors > 1) {
-        if (dense.out <= (kVectors - 1) * kLanes) return sweep_of<kVectors - 1, kRule>(dense);
-    }
-    sweep<kVectors, kRule>(dense);
-}
-
 }  // namespace
 
 void dense_sgd(const DenseSgd& dense) noexcept {
-    if (dense.sgd.momentum == 0.0f) return sweep_of<kMostVectors, Rule::kPlain>(dense);
-    if (dense.sgd.nesterov) return sweep_of<kMostVectors, Rule::kNesterov>(dense);
-    sweep_of<kMostVectors, Rule::kMomentum>(dense);
+    if (dense.sgd.momentum == 0.0f) return sweep<Rule::kPlain>(dense);
+    if (dense.sgd.nesterov) return sweep<Rule::kNesterov>(dense);
+    sweep<Rule::kMomentum>(dense);
 }
 
 }  // namespace pronghorn::PRONGHORN_ISA

@@ -406,7 +406,7 @@ struct Sgd {
 };
 
 /// Backward over `in` rows of w for one row of x, and a step of SGD: dx[k] = sum_n dy[n] w[k, n],
-/// and then w moves by the gradient x[k] dy[n]. `out` is from `lanes` to 8 * lanes.
+/// and then w moves by the gradient x[k] dy[n]. `out` is at least `lanes`.
 struct DenseSgd {
     const float *x, *dy;
     float* dx;            // or null

@@ -35,8 +35,15 @@ void for_windows(const Pool& pool, float* dx, Body body) {
         for (int64_t h = 0; h < pool.out_h; ++h) {
             const int64_t in = c * plane + 2 * h * pool.in_w;
             const int64_t out = (c * pool.out_h + h) * pool.out_w;
-            for_vectors(pool.out_w,
-                        [&](int64_t i, int count) { body(in + 2 * i, out + i, count); });
+            int64_t i = 0;
+            for (; i + kLanes <= pool.out_w; i += kLanes) body(in + 2 * i, out + i, kLanes);
+            if (i == pool.out_w) continue;
+            if (i > 0) {  // some windows once more, instead of masks
+                i = pool.out_w - kLanes;
+                body(in + 2 * i, out + i, kLanes);
+            } else {
+                body(in, out, static_cast<int>(pool.out_w));
+            }
         }
         if (dx == nullptr) continue;
         float* into = dx + c * plane;

@@ -28,10 +28,9 @@ inline void store(float* x, Vec value) { _mm512_storeu_ps(x, value); }
 /// The first `count` lanes (0 to kLanes); nothing behind them is touched.
 inline Mask first_lanes(int count) { return static_cast<Mask>((1u << count) - 1u); }
 inline Vec load_masked(const float* x, Mask mask) { return _mm512_maskz_loadu_ps(mask, x); }
-inline void store_masked(float* x, Vec value, Mask mask) { _mm512_mask_storeu_ps(x, mask, value); }
 inline Vec load_partial(const float* x, int count) { return load_masked(x, first_lanes(count)); }
 inline void store_partial(float* x, Vec value, int count) {
-    store_masked(x, value, first_lanes(count));
+    _mm512_mask_storeu_ps(x, first_lanes(count), value);
 }
 
 /// a * b + c, one rounding.

@@ -33,9 +33,6 @@ inline void store_partial(float* x, Vec value, int count) {
 }
 inline int lane_count(Mask mask) { return __builtin_popcount(_mm_movemask_ps(mask)); }
 inline Vec load_masked(const float* x, Mask mask) { return load_partial(x, lane_count(mask)); }
-inline void store_masked(float* x, Vec value, Mask mask) {
-    store_partial(x, value, lane_count(mask));
-}
 
 /// a * b + c, two roundings here.
 inline Vec fma(Vec a, Vec b, Vec c) { return _mm_add_ps(_mm_mul_ps(a, b), c); }

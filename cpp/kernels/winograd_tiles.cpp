@@ -168,10 +168,10 @@ struct Finish {
     const float* gate;  // of the tile's corner, or null
 };
 
-/// One vector of one tile of y; cells outside the map and lanes outside the mask stay untouched.
+/// One vector of one tile of y; cells outside the map and lanes behind `count` stay untouched.
 template <int kStep, bool kMasked>
 void output_vector(const WinogradTiles& tiles, const Cells<kStep>& cells, const float* from,
-                   const Finish& finish, Mask mask, float* y, int64_t ahead) {
+                   const Finish& finish, int count, float* y, int64_t ahead) {
     const int64_t plane = tiles.plane, row = tiles.width * tiles.pixel;
     alignas(64) float half[6 * kStep * kLanes];
 #pragma GCC unroll 1
@@ -198,11 +198,11 @@ void output_vector(const WinogradTiles& tiles, const Cells<kStep>& cells, const 
             if (finish.gate != nullptr) {
                 const float* at = finish.gate + i * row + j * tiles.pixel;
                 prefetch(at + ahead);
-                const Vec gate = kMasked ? load_masked(at, mask) : load(at);
+                const Vec gate = kMasked ? load_partial(at, count) : load(at);
                 value = select(less(zero(), gate), value, zero());
             }
             if (kMasked) {
-                store_masked(y + j * tiles.pixel, value, mask);
+                store_partial(y + j * tiles.pixel, value, count);
             } else {
                 store(y + j * tiles.pixel, value);
             }
@@ -221,10 +221,10 @@ void output_tiles(const WinogradTiles& tiles, const float* bias, bool activate, 
         for_vectors(tiles.channels, [&](int64_t c, int count) {
             const Finish finish{bias == nullptr ? zero() : load_upto(bias + c, count), activate,
                                 gate == nullptr ? nullptr : gate + offset + c};
-            (count == kLanes
-                 ? output_vector<kStep, false>
-                 : output_vector<kStep, true>)(tiles, cells, from + winograd_place(tiles, c),
-                                               finish, first_lanes(count), y + offset + c, ahead);
+            (count == kLanes ? output_vector<kStep, false>
+                             : output_vector<kStep, true>)(tiles, cells,
+                                                           from + winograd_place(tiles, c), finish,
+                                                           count, y + offset + c, ahead);
         });
         cursor.next(tiles);
         next.next(tiles);

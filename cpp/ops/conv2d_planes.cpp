@@ -159,6 +159,7 @@ double work(const ConvProblem& p, Vectors vectors) {
 /// Columns as lanes are less work than channels or images, moving to and from planes included.
 bool planes_win(const ConvProblem& p) {
     constexpr double kMove = 4;  // a vector into another layout, in multiplications
+    constexpr double kEnd = 6;   // the same for a vector of channels that is not full, in pieces
     const auto lanes = static_cast<double>(p.kernels->lanes);
     const auto filled = [lanes](double size) { return std::ceil(size / lanes); };
     const double columns = work(p, [&](double h, double w, double from, double into) {
@@ -174,7 +175,12 @@ bool planes_win(const ConvProblem& p) {
     const bool there = p.in_planes || p.in_c == 1;
     const auto moved = static_cast<double>((there ? 0 : p.in_size()) + p.out_size()) / lanes;
     const double moves = kMove * moved * (p.trains() ? 2 : 1);
-    return columns + moves < std::min(channels, images);
+    const auto ends = [&](int64_t h, int64_t w, int64_t into) {
+        return into % p.kernels->lanes == 0 ? 0.0 : kEnd * static_cast<double>(h * w);
+    };
+    const double cut = ends(p.height.out, p.width.out, p.out_c) +
+                       (p.wants_dx ? ends(p.height.in, p.width.in, p.in_c) : 0.0);
+    return columns + moves < std::min(channels + cut, images);
 }
 
 std::unique_ptr<ConvAlgorithm> make_conv_planes(const ConvProblem& problem) {

@@ -19,6 +19,7 @@ constexpr int64_t kLanesMostFloats = 128 << 10;  // a kernel that stays in L2 be
 constexpr int64_t kStreamMostRows = 8;           // what the streaming kernels hold in registers
 constexpr int64_t kBlockFloats = 32 << 10;       // of the kernel in one task: 128 KB
 constexpr int64_t kStreamBlockFloats = 4 << 10;  // dw, w and their state stay in L1
+constexpr int64_t kSweepBlockFloats = 16 << 10;  // dw of one row mostly never leaves registers
 
 class Dense final : public Op {
    public:
@@ -97,9 +98,8 @@ class Dense final : public Op {
     }
 
     int moved(int stage) const override {
-        const int64_t lanes = kernels_->lanes;
         const bool one_sweep = jobs_[static_cast<size_t>(stage)] == Job::kBackward && rows_ == 1 &&
-                               units_ >= lanes && units_ <= 8 * lanes;
+                               units_ >= kernels_->lanes;
         return one_sweep ? 1 : -1;
     }
 
@@ -162,7 +162,9 @@ class Dense final : public Op {
     /// terms.
     int64_t rows_of_task() const {
         constexpr int64_t kUnpacked = 100 * 100 * 100, kPackedRows = 128;
-        if (way_ == Way::kStream) return kStreamBlockFloats / units_;
+        if (way_ == Way::kStream) {
+            return (rows_ == 1 ? kSweepBlockFloats : kStreamBlockFloats) / units_;
+        }
         const int64_t rows = kBlockFloats / units_;
         return rows_ * kBlockFloats > kUnpacked ? std::max(rows, kPackedRows) : rows;
     }

@@ -169,7 +169,7 @@ TEST_CASE("dense_backward gives dx and dw, together or alone, written or added")
 TEST_CASE("dense_sgd gives dx of the weights as they were, and moves them") {
     for (const Kernels* kernels : tables()) {
         uint32_t seed = 3000;
-        for (int64_t out = kernels->lanes; out <= 8 * kernels->lanes; ++out) {
+        for (int64_t out = kernels->lanes; out <= 14 * kernels->lanes; ++out) {
             const Layer layer{1, 1 + out % 11, out};
             const Floats x = random_of(layer.x_size(), ++seed);
             const Floats dy = random_of(layer.y_size(), ++seed);
