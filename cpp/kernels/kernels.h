@@ -132,13 +132,15 @@ struct WinogradProduct {
 
 /// The kernel w (taps, taps, in_c, out_c), 3 or 5 taps, at 36 points as the b of a WinogradProduct:
 /// depth in_c, columns out_c and b_panel = in_c * panel width; transposed (dx: turned by 180
-/// degrees) the other way round. Only the rows [begin, end) of each plane.
+/// degrees) the other way round. Only the rows [begin, end) of each plane, and its columns [column,
+/// column_end), where b begins.
 struct WinogradFilter {
     const float* w;
     int64_t taps, in_c, out_c;
     float* u;
     int64_t plane;
     int64_t begin, end;
+    int64_t column, column_end;
     bool transposed;
 };
 

@@ -29,8 +29,8 @@ void filter_forward(const WinogradFilter& filter) {
     constexpr int kAll = kTaps * kTaps;
     const int64_t tap = filter.in_c * filter.out_c;
     for (int64_t c = filter.begin; c < filter.end; ++c) {
-        const float* w = filter.w + c * filter.out_c;
-        for_vectors(filter.out_c, [&](int64_t k, int count) {
+        const float* w = filter.w + c * filter.out_c + filter.column;
+        for_vectors(filter.column_end - filter.column, [&](int64_t k, int count) {
             Vec taps[kAll];
             for (int t = 0; t < kAll; ++t) taps[t] = load_upto(w + t * tap + k, count);
             float* to = filter.u + (k / kWinogradPanel * filter.in_c + c) * kWinogradPanel;
@@ -39,14 +39,14 @@ void filter_forward(const WinogradFilter& filter) {
     }
 }
 
-/// Output channels [k, k + rows) of up to kLanes input channels from c on.
+/// Output channels [k, k + rows) of up to kLanes input channels, column c of u and the next ones.
 template <int kTaps>
 void transpose_square(const WinogradFilter& filter, int64_t k, int rows, int64_t c, int count) {
     constexpr int kAll = kTaps * kTaps;
     const int64_t tap = filter.in_c * filter.out_c;
     alignas(64) float turned[kAll][kLanes][kLanes];  // tap, output channel, input channel
     for (int t = 0; t < kAll; ++t) {
-        const float* w = filter.w + (kAll - 1 - t) * tap + c * filter.out_c + k;
+        const float* w = filter.w + (kAll - 1 - t) * tap + (filter.column + c) * filter.out_c + k;
         Vec square[kLanes];
         for (int i = 0; i < kLanes; ++i) {
             square[i] = i < count ? load_upto(w + i * filter.out_c, rows) : zero();
@@ -65,7 +65,7 @@ void transpose_square(const WinogradFilter& filter, int64_t k, int rows, int64_t
 template <int kTaps>
 void filter_transposed(const WinogradFilter& filter) {
     for_vectors(filter.end - filter.begin, [&](int64_t k, int rows) {
-        for_vectors(filter.in_c, [&](int64_t c, int count) {
+        for_vectors(filter.column_end - filter.column, [&](int64_t c, int count) {
             transpose_square<kTaps>(filter, filter.begin + k, rows, c, count);
         });
     });

@@ -77,6 +77,7 @@ class Convolution final : public Op {
     Signature plan(const PlanContext& context) override {
         ConvProblem& p = problem_;
         p.kernels = context.kernels;
+        p.predicts = context.predicts;
         p.in_planes = context.layouts[0] == Layout::kPlanes;
         p.wants_dx = context.training && context.wants_gradient[0];
         p.wants_dw = context.training && context.wants_gradient[1];

@@ -19,6 +19,7 @@ struct ConvProblem {
     bool gate_given = false;  // whoever reads y has masked dy by the ReLU
     bool gate_taken = false;  // dx is masked by the ReLU before x
     bool wants_dx = false, wants_dw = false, wants_db = false;
+    bool predicts = false;      // neither a backward pass nor a loss follows
     bool in_planes = false;     // x comes in planes
     bool all_by_image = false;  // every stage has to be, for an op that runs them itself
     const Kernels* kernels = nullptr;

@@ -54,14 +54,24 @@ double flops_of(int64_t tiles, int64_t from, int64_t to) {
 }
 
 /// Whether stages may be by image. Fewer images would not keep the threads equally busy. It saves
-/// memory in training; predictions of maps beyond a core's L2 cache are 3 to 5 % faster by tiles.
+/// memory in training; predictions of maps beyond a core's L2 cache are 3 to 5 % faster by tiles
+/// (evaluations are not, so as not to need more memory than the training between them).
 bool may_join_chains(const ConvProblem& p) {
     constexpr int64_t kLeastImages = 8, kSmallMaps = 128 << 10;
-    return p.batch >= kLeastImages && (p.trains() || p.in_size() + p.out_size() <= kSmallMaps);
+    return p.batch >= kLeastImages && (!p.predicts || p.in_size() + p.out_size() <= kSmallMaps);
+}
+
+/// Block `number` of `count` of the channels, beginning with a whole panel.
+Range block_of(int64_t channels, int64_t panel, int64_t number, int64_t count) {
+    const int64_t panels = ceil_div(channels, panel);
+    const int64_t begin = panels * number / count * panel;
+    const int64_t end = std::min(panels * (number + 1) / count * panel, channels);
+    return {begin, end - begin};
 }
 
 /// The pass from x to y, or from dy to dx. Where an image fills blocks of tiles by itself it is by
-/// image, and carries on while the maps before and behind are in cache.
+/// image, and carries on while the maps before and behind are in cache. The columns of a large
+/// kernel that changes with every step are passed one part after the other: less memory for it.
 struct Pass {
     Pass() = default;
     Pass(WinogradTiles source, WinogradTiles target, const ConvProblem& p)
@@ -73,43 +83,51 @@ struct Pass {
         tiles = p.batch * image_tiles;
         from.row = row_of(from.channels, kernels);
         to.row = row_of(to.channels, kernels);
-        from.panel = to.panel = kernels.panel;
-        u_plane = from.channels * round_up(to.channels, kernels.panel) + kPlanePad;
+        from.panel = to.panel = panel = kernels.panel;
 
         // Both sets of planes in an L2 cache. Fewer tiles would wait for the transformed kernel.
         constexpr int64_t kBlockFloats = 96 << 10, kFewest = 42, kMost = 56;
         const int64_t fit = kBlockFloats / (kPoints * std::max(from.row, to.row));
         most = std::clamp<int64_t>(fit, kFewest, kMost);
         by_image = may_join_chains(p) && image_tiles >= kFewest && packed() <= kMostPacked;
-        if (!by_image) cut(kernels.panel);
+        if (!by_image) cut(p.trains());
         from.plane = to.plane = most * std::max(from.row, to.row) + kPlanePad;
     }
 
     /// Into tasks of equal shares; where tiles are few, columns are cut too.
-    void cut(int64_t panel) {
+    void cut(bool kernel_moves) {
+        const int64_t panels = ceil_div(to.channels, panel);
         blocks = ceil_div(tiles, most);
         if (blocks >= 4) {
             column_blocks = 1;
             if (blocks < 16) blocks = round_up(blocks, 4);
+            if (kernel_moves) parts = std::min(panels, ceil_div(packed(), kMostKernel));
         } else {
-            const int64_t panels = ceil_div(to.channels, panel);
             column_blocks = std::clamp<int64_t>(4 / blocks, 1, ceil_div(panels, 2));
         }
         most = ceil_div(tiles, blocks);
     }
 
-    int64_t packed() const { return kPoints * u_plane; }
-    Stage stage(Phase phase) const {
+    /// Floats from a plane of a part's transformed kernel to the next, and of all planes.
+    int64_t u_plane() const {
+        const int64_t columns = ceil_div(ceil_div(to.channels, panel), parts) * panel;
+        return from.channels * columns + kPlanePad;
+    }
+    int64_t packed() const { return kPoints * u_plane(); }
+    Range columns_of(int64_t part) const { return block_of(to.channels, panel, part, parts); }
+    Stage stage(Phase phase, int64_t part) const {
         return {phase, by_image, by_image ? 1 : blocks * column_blocks, (kPoints + 1) * from.plane,
-                flops_of(tiles, from.channels, to.channels)};
+                flops_of(tiles, from.channels, columns_of(part).count)};
     }
 
     static constexpr int64_t kMostPacked = 5 << 18;  // floats, which live as long as a chain
+    // Three parts of 512 x 512 channels; each transforms the inputs anew, 1.5 % of all the work.
+    static constexpr int64_t kMostKernel = 13 << 18;
     WinogradTiles from, to;
     int64_t image_tiles = 0, tiles = 0, most = 0;  // of an image, of the batch, of a block
     bool by_image = false;
-    int64_t blocks = 0, column_blocks = 0;
-    int64_t u_plane = 0;  // floats from a plane of the transformed kernel to the next
+    int64_t panel = 0, parts = 1;           // of the columns
+    int64_t blocks = 0, column_blocks = 0;  // of a part
 };
 
 /// The sums over tiles for dw and db. Where an image has tiles enough, and kernels are small beside
@@ -172,14 +190,6 @@ struct GradientPass {
     int64_t dw_size = 0, db_size = 0, part = 0;  // floats of dw; of db, filled up; of both
 };
 
-/// Block `number` of `count` of the channels, beginning with a whole panel.
-Range block_of(int64_t channels, int64_t panel, int64_t number, int64_t count) {
-    const int64_t panels = ceil_div(channels, panel);
-    const int64_t begin = panels * number / count * panel;
-    const int64_t end = std::min(panels * (number + 1) / count * panel, channels);
-    return {begin, end - begin};
-}
-
 class ConvWinograd final : public ConvAlgorithm {
    public:
     explicit ConvWinograd(const ConvProblem& problem) : p_(problem), taps_(p_.height.kernel) {
@@ -199,31 +209,35 @@ class ConvWinograd final : public ConvAlgorithm {
 
     Signature plan() override {
         Signature signature;
-        signature.packed = {forward_.packed(), 0, 0};
-        add_stage(signature, Job::kPrepare, {Phase::kPrepare, false, prepare_tasks(forward_)}, 0);
-        add_stage(signature, Job::kForward, forward_.stage(Phase::kForward), 0);
+        for (int64_t part = 0; part < forward_.parts; ++part) {
+            const size_t u = add_prepare(signature, {Job::kPrepare, part}, forward_);
+            add_stage(signature, {Job::kForward, part}, forward_.stage(Phase::kForward, part), u);
+        }
         // dw is summed before dx, which takes the place of x or comes when x is gone. The kernel
-        // moves as the parts are added up: it has to be transformed for dx before.
+        // moves as the groups' sums are added up: by then dx has the whole of its transform.
         const bool wants_sums = p_.wants_dw || p_.wants_db;
+        size_t sums = 0;
         if (wants_sums) {
-            signature.packed[2] = gradient_.packed();
-            add_stage(signature, Job::kGradient, gradient_.stage(p_.wants_dw), 2);
+            sums = add_packed(signature, gradient_.packed());
+            add_stage(signature, {Job::kGradient}, gradient_.stage(p_.wants_dw), sums);
             signature.stages.back().writes_d_in = false;
         }
-        if (p_.wants_dx) {
-            signature.packed[1] = backward_.packed();
-            add_stage(signature, Job::kPrepareDx,
-                      {Phase::kPrepare, false, prepare_tasks(backward_)}, 1);
-        }
-        if (wants_sums && !gradient_.by_image) {
-            add_stage(signature, Job::kSum, {Phase::kBackward, false, gradient_.sum_tasks()}, 2);
+        const auto add_sum = [&] {
+            if (!wants_sums || gradient_.by_image) return;
+            add_stage(signature, {Job::kSum}, {Phase::kBackward, false, gradient_.sum_tasks()},
+                      sums);
             Stage& sum = signature.stages.back();
             sum.reads_d_out = sum.reads_out = sum.reads_in = sum.writes_d_in = false;
-        }
-        if (p_.wants_dx) {
-            add_stage(signature, Job::kBackward, backward_.stage(Phase::kBackward), 1);
+        };
+        const int64_t dx_parts = p_.wants_dx ? backward_.parts : 0;
+        for (int64_t part = 0; part < dx_parts; ++part) {
+            const size_t u = add_prepare(signature, {Job::kPrepareDx, part}, backward_);
+            if (dx_parts == 1) add_sum();
+            add_stage(signature, {Job::kBackward, part}, backward_.stage(Phase::kBackward, part),
+                      u);
             signature.stages.back().reads_in = signature.stages.back().in_place = p_.gate_taken;
         }
+        if (dx_parts != 1) add_sum();
         signature.backward_reads[0] = p_.wants_dw;
         signature.backward_reads_output = p_.masks_dy();
         signature.gradient[1] = signature.gradient[2] =
@@ -232,18 +246,19 @@ class ConvWinograd final : public ConvAlgorithm {
     }
 
     void run(int stage, const Args& args, int64_t task) const noexcept override {
-        switch (jobs_[static_cast<size_t>(stage)]) {
+        const Work& work = work_[static_cast<size_t>(stage)];
+        switch (work.job) {
             case Job::kPrepare:
-                return prepare(args, forward_, false, task);
+                return prepare(args, forward_, work.part, false, task);
             case Job::kPrepareDx:
-                return prepare(args, backward_, true, task);
+                return prepare(args, backward_, work.part, true, task);
             case Job::kForward:
-                return convolve(args, forward_,
+                return convolve(args, forward_, work.part,
                                 {args.in[0], nullptr, p_.bias ? args.in[2] : nullptr, p_.relu,
                                  nullptr, args.out},
                                 task);
             case Job::kBackward:
-                return convolve(args, backward_,
+                return convolve(args, backward_, work.part,
                                 {args.d_out, p_.masks_dy() ? args.out : nullptr, nullptr, false,
                                  p_.gate_taken ? args.in[0] : nullptr, args.d_in[0]},
                                 task);
@@ -257,7 +272,7 @@ class ConvWinograd final : public ConvAlgorithm {
     bool masks_dx() const override { return true; }
 
     Range owned(int stage, int input, int64_t task) const noexcept override {
-        if (jobs_[static_cast<size_t>(stage)] != Job::kSum) return {};
+        if (work_[static_cast<size_t>(stage)].job != Job::kSum) return {};
         if (input == 2) return task == 0 ? Range{0, p_.out_c} : Range{};
         const int64_t begin = task * GradientPass::kSumBlock;
         return {begin, std::min(GradientPass::kSumBlock, gradient_.dw_size - begin)};
@@ -265,6 +280,10 @@ class ConvWinograd final : public ConvAlgorithm {
 
    private:
     enum class Job : uint8_t { kPrepare, kPrepareDx, kForward, kBackward, kGradient, kSum };
+    struct Work {
+        Job job;
+        int64_t part = 0;  // of a pass
+    };
     struct Maps {
         const float *x, *gate;  // of x
         const float* bias;
@@ -279,39 +298,55 @@ class ConvWinograd final : public ConvAlgorithm {
         return ceil_div(pass.from.channels, kPrepareRows);
     }
 
+    static size_t add_packed(Signature& signature, int64_t floats) {
+        signature.packed.push_back(floats);
+        return signature.packed.size() - 1;
+    }
+
     /// `packed`: the block that it writes or reads.
-    void add_stage(Signature& signature, Job job, Stage stage, size_t packed) {
+    void add_stage(Signature& signature, Work work, Stage stage, size_t packed) {
         stage.packed = packed;
         signature.stages.push_back(stage);
-        jobs_.push_back(job);
+        work_.push_back(work);
     }
 
-    void prepare(const Args& args, const Pass& pass, bool transposed, int64_t task) const noexcept {
+    /// The transform of a part of the kernel; returns its block.
+    size_t add_prepare(Signature& signature, Work work, const Pass& pass) {
+        const size_t packed = add_packed(signature, pass.packed());
+        add_stage(signature, work, {Phase::kPrepare, false, prepare_tasks(pass)}, packed);
+        return packed;
+    }
+
+    void prepare(const Args& args, const Pass& pass, int64_t part, bool transposed,
+                 int64_t task) const noexcept {
         const int64_t begin = task * kPrepareRows;
         const int64_t end = std::min(begin + kPrepareRows, pass.from.channels);
+        const Range columns = pass.columns_of(part);
         p_.kernels->winograd_filter({args.in[1], taps_, p_.in_c, p_.out_c, args.packed,
-                                     pass.u_plane, begin, end, transposed});
+                                     pass.u_plane(), begin, end, columns.begin,
+                                     columns.begin + columns.count, transposed});
     }
 
-    void convolve(const Args& args, const Pass& pass, const Maps& maps,
+    void convolve(const Args& args, const Pass& pass, int64_t part, const Maps& maps,
                   int64_t task) const noexcept {
+        const Range all = pass.columns_of(part);
         if (!pass.by_image) {
-            const int64_t block = task / pass.column_blocks, part = task % pass.column_blocks;
-            const Range columns =
-                block_of(pass.to.channels, p_.kernels->panel, part, pass.column_blocks);
-            return convolve_block(args, pass, maps, part_of(pass.tiles, block, pass.blocks),
+            const int64_t block = task / pass.column_blocks, share = task % pass.column_blocks;
+            const Range columns = block_of(all.count, pass.panel, share, pass.column_blocks);
+            return convolve_block(args, pass, maps, part_of(pass.tiles, block, pass.blocks), all,
                                   columns);
         }
         const int64_t tiles = args.images * pass.image_tiles;
         const int64_t blocks = ceil_div(tiles, pass.most);
         for (int64_t block = 0; block < blocks; ++block) {
-            convolve_block(args, pass, maps, part_of(tiles, block, blocks), {0, pass.to.channels});
+            convolve_block(args, pass, maps, part_of(tiles, block, blocks), all, {0, all.count});
         }
     }
 
+    /// Tiles of y, those of its channels that are `columns` of the part.
     void convolve_block(const Args& args, const Pass& pass, const Maps& maps, Range tiles,
-                        Range columns) const noexcept {
-        const int64_t panel = p_.kernels->panel, column = columns.begin;
+                        Range part, Range columns) const noexcept {
+        const int64_t column = part.begin + columns.begin;
         WinogradTiles from = pass.from, to = pass.to;
         from.first = to.first = tiles.begin;
         from.count = to.count = tiles.count;
@@ -325,9 +360,9 @@ class ConvWinograd final : public ConvAlgorithm {
         product.a_plane = from.plane;
         product.a_row = from.row;
         product.a_step = 1;
-        product.b = args.packed + column * from.channels;
-        product.b_plane = pass.u_plane;
-        product.b_panel = from.channels * panel;
+        product.b = args.packed + columns.begin * from.channels;
+        product.b_plane = pass.u_plane();
+        product.b_panel = from.channels * pass.panel;
         product.c = to.planes;
         product.c_plane = to.plane;
         product.c_row = to.row;
@@ -433,7 +468,7 @@ class ConvWinograd final : public ConvAlgorithm {
     int64_t taps_;  // along a side of the kernel
     Pass forward_, backward_;
     GradientPass gradient_;
-    std::vector<Job> jobs_;  // by stage
+    std::vector<Work> work_;  // by stage
 };
 
 bool supports(const ConvProblem& p) {

@@ -102,7 +102,8 @@ struct PlanContext {
     std::vector<Tensor> inputs;
     Tensor output;
     std::vector<Layout> layouts;  // the inputs come in
-    bool training;                // a backward pass follows
+    bool training = false;        // a backward pass follows
+    bool predicts = false;        // neither that nor a loss does
     std::array<bool, kMaxInputs> wants_gradient;
     std::string conv_algorithm;  // "auto" or a forced one
 

@@ -30,8 +30,7 @@ struct Plan::Run {
 int Plan::threads_to_use() const { return flops < kLeastFlopsForThreads ? 1 : num_threads(); }
 
 size_t Plan::slot_bytes() const {
-    return sizeof(float) *
-           static_cast<size_t>(slot_floats + scratch_floats + block_floats + kSlotPad);
+    return sizeof(float) * static_cast<size_t>(slot_floats + kSlotPad);
 }
 
 int64_t Plan::memory_bytes() const {
@@ -210,7 +209,7 @@ class Timer {
 
 void Plan::run_part(Run& run, const Segment& segment, const Item& item, Cursor at) noexcept {
     Args args;
-    args.scratch = at.slot + slot_floats;
+    args.scratch = at.slot + segment.local;
     at.part = item.task;
     for (int64_t done = 0; done < item.images; done += segment.slice) {
         args.first_image = item.first_image + done;
@@ -228,10 +227,10 @@ void Plan::run_part(Run& run, const Segment& segment, const Item& item, Cursor a
 void Plan::run_task(Run& run, const Item& item, Cursor at) noexcept {
     const Step& step = steps[static_cast<size_t>(item.step)];
     Args args;
-    args.scratch = at.slot + slot_floats;
+    args.scratch = at.slot;
     args.images = step.once ? 1 : batch;
     bind(run, step, at, args);
-    float* block = args.scratch + scratch_floats;
+    float* block = args.scratch + task_scratch_floats;
     std::array<Range, kMaxInputs> owned{};
     for (size_t i = 0; i < step.inputs; ++i) {
         if (step.d_in[i] == kNowhere) continue;
@@ -319,8 +318,7 @@ void Plan::bind(const Run& run, const Step& step, Cursor at, Args& args) const n
 /// Sums a block of a gradient from its sources, and applies it or keeps it.
 void Plan::reduce(const Run& run, const Item& item, Cursor at) noexcept {
     const GradientSources& source = sources[item.target];
-    float* sum = source.sum == kNowhere ? at.slot + slot_floats + scratch_floats
-                                        : here(source.sum) + item.range.begin;
+    float* sum = source.sum == kNowhere ? at.slot : here(source.sum) + item.range.begin;
     kernels->sum_sources(item.range.count, here(source.place) + item.range.begin, source.count,
                          source.size, sum);
     if (item.target >= parameters.size()) return;

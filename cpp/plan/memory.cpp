@@ -85,10 +85,9 @@ void Planner::settle_lifetimes() {
         if (block.last < 0) block.last = static_cast<int>(plan_->steps.size());
     }
     // Weights rarely change between predictions, but mostly between evaluations.
-    const bool predicts = plan_->losses.empty() && !graph_.training();
     int once_end = 0;
     for (const Segment& segment : plan_->segments) {
-        if (segment.once_per_call && predicts) once_end = segment.end;
+        if (segment.once_per_call && predicts()) once_end = segment.end;
     }
     for (Place& place : plan_->places) {
         if (place.space != Space::kBatch || place.first < 0) continue;
@@ -112,23 +111,28 @@ void Planner::settle_lifetimes() {
             const bool last = segment.begin <= place.last && place.last < segment.end;
             if (first) place.first = segment.begin;
             if (last) place.last = segment.end - 1;
-            place.keep |= first && segment.once_per_call && !predicts;
+            place.keep |= first && segment.once_per_call && !predicts();
         }
     }
 }
 
-/// What a step writes lies where its first input does, if it may and nobody reads that later.
+/// What an op writes lies where its first input does, if it may and nobody reads that later. Its
+/// stage may be cut in parts, which follow each other.
 void Planner::write_in_place() {
     for (size_t i = 0; i < plan_->steps.size(); ++i) {
         const Step& step = plan_->steps[i];
         const int from = step.in[0];
         const int to = step.info.phase == Phase::kBackward ? step.d_in[0] : step.out;
         if (!step.info.in_place || !request_.fusion || from == kNowhere || to == kNowhere) continue;
+        if (from == to) continue;
         const Place &read = place(from), &written = place(to);
-        const int now = static_cast<int>(i);
+        size_t end = i;
+        while (end + 1 < plan_->steps.size() && plan_->steps[end + 1].op == step.op) ++end;
+        while (!plan_->steps[end].info.in_place) --end;
+        const int now = static_cast<int>(i), last = static_cast<int>(end);
         const bool together = read.space == Space::kBatch && written.space == Space::kBatch &&
                               read.per_image == written.per_image && read.per_image > 0;
-        if (!together || read.keep || written.keep || read.last != now || written.first != now) {
+        if (!together || read.keep || written.keep || read.last != last || written.first != now) {
             continue;
         }
         place(from).last = written.last;
@@ -147,7 +151,7 @@ void Planner::pack_slots() {
         const int64_t one = std::max<int64_t>(1, pack_chain(chain, chain.granule));
         const int64_t granules = (most + chain.granule - 1) / chain.granule;
         segment.slice = chain.granule * std::clamp<int64_t>(kSliceFloats / one, 1, granules);
-        plan_->slot_floats = std::max(plan_->slot_floats, pack_chain(chain, segment.slice));
+        segment.local = pack_chain(chain, segment.slice);
     }
 }
 
@@ -184,22 +188,29 @@ void Planner::pack_batch() {
     plan_->memory_floats = total;
 }
 
-/// The largest scratch of a task, and the largest blocks that an owner's task finishes.
-void Planner::measure_scratch() {
-    int64_t scratch = 0, block = kReduceBlock;
-    for (const Step& step : plan_->steps) {
-        scratch = std::max(scratch, step.info.scratch);
-        for (int64_t task = 0; task < step.info.tasks; ++task) {
-            int64_t owned = 0;
-            for (int i = 0; i < kMaxInputs; ++i) {
-                if (step.updates[static_cast<size_t>(i)] == kNowhere) continue;
-                owned += aligned(step.op->owned(step.stage, i, task).count);
+/// The largest need of a chain, or of a task with the blocks that it finishes as an owner.
+void Planner::measure_slots() {
+    int64_t chains = 0, scratch = 0, block = kReduceBlock;
+    for (const Segment& segment : plan_->segments) {
+        for (int i = segment.begin; i < segment.end; ++i) {
+            const Step& step = plan_->steps[static_cast<size_t>(i)];
+            if (segment.slice > 0) {
+                chains = std::max(chains, segment.local + step.info.scratch);
+                continue;
             }
-            block = std::max(block, owned);
+            scratch = std::max(scratch, step.info.scratch);
+            for (int64_t task = 0; task < step.info.tasks; ++task) {
+                int64_t owned = 0;
+                for (int k = 0; k < kMaxInputs; ++k) {
+                    if (step.updates[static_cast<size_t>(k)] == kNowhere) continue;
+                    owned += aligned(step.op->owned(step.stage, k, task).count);
+                }
+                block = std::max(block, owned);
+            }
         }
     }
-    plan_->scratch_floats = aligned(scratch);
-    plan_->block_floats = aligned(block);
+    plan_->task_scratch_floats = aligned(scratch);
+    plan_->slot_floats = std::max(aligned(chains), plan_->task_scratch_floats + aligned(block));
 }
 
 }  // namespace pronghorn

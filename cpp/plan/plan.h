@@ -95,6 +95,7 @@ struct Item {
 struct Segment {
     int begin = 0, end = 0;  // steps of a chain
     int64_t slice = 0;       // images that a chain carries at a time
+    int64_t local = 0;       // floats of their tensors in the slot
     bool once_per_call = false;
     std::vector<Item> items;
 };
@@ -182,10 +183,11 @@ class Plan {
     bool moves_state = false;  // parameters change in forward stages
     int64_t memory_floats = 0;
     int64_t lasting_floats = 0;
-    int64_t slot_floats = 0;     // local tensors of a slice
-    int64_t scratch_floats = 0;  // behind them in the slot
-    int64_t block_floats = 0;    // gradient block of an owner task, behind the scratch
-    double flops = 0;            // of a step
+    // A slot holds a slice's local tensors and behind them its scratch, or a task's scratch and
+    // behind it the gradient block that the task finishes.
+    int64_t slot_floats = 0;
+    int64_t task_scratch_floats = 0;
+    double flops = 0;  // of a step
 
     /// Floats of the tensors that a step of the plan reads and writes, each counted once.
     double floats_of(const Step& step) const;

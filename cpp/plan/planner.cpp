@@ -41,7 +41,7 @@ std::unique_ptr<Plan> Planner::build() {
     settle_lifetimes();
     pack_slots();
     pack_batch();
-    measure_scratch();
+    measure_slots();
     plan_->reserve_memory();
     return std::move(plan_);
 }
@@ -122,6 +122,7 @@ void Planner::place_node(std::string name, Op* op, std::vector<int> inputs, int 
     context.kernels = &graph_.kernels();
     context.output = spec(output);
     context.training = graph_.training() && value(output).wants_gradient;
+    context.predicts = predicts();
     context.conv_algorithm = request_.conv_algorithm;
     Placed placed;
     for (size_t i = 0; i < inputs.size(); ++i) {

@@ -53,6 +53,10 @@ class Planner {
     void place_node(std::string name, Op* op, std::vector<int> inputs, int output);
     int in_layout(int tensor, Layout layout);
     void place_parameter(const Placed& placed);
+    /// Neither a loss nor a backward pass.
+    bool predicts() const {
+        return request_.losses.empty() && request_.penalties.empty() && !graph_.training();
+    }
     bool once(const Placed& placed) const { return spec(placed.output).parameter; }
     Step bound_step(const Placed& placed, size_t stage) const;
     Step packing_step(const Placed& placed, size_t stage) const;
@@ -93,7 +97,7 @@ class Planner {
     void pack_slots();
     int64_t pack_chain(const Chain& chain, int64_t images);
     void pack_batch();
-    void measure_scratch();
+    void measure_slots();
 
     int new_place(const Place& place);
     int image_place(int64_t floats_per_image);

@@ -105,7 +105,7 @@ Floats convolve(const Kernels& kernels, const Shape& s, const Floats& x, const F
     Floats u(static_cast<size_t>(kPoints * plane));
     for (int64_t begin = 0; begin < depth; begin += 20) {
         kernels.winograd_filter({w.data(), s.taps, s.in_c, s.out_c, u.data(), plane, begin,
-                                 std::min(begin + 20, depth), transposed});
+                                 std::min(begin + 20, depth), 0, columns, transposed});
     }
     Shape pass = s;  // with x as its input
     if (transposed) {

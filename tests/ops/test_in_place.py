@@ -37,3 +37,17 @@ def test_dx_takes_the_place_of_its_gate(sides, most):
 def test_a_chain_of_large_images_keeps_none(sides):
     """A slice passes through all of the step, forward and back, before the next."""
     assert maps((64, 60, 16), sides) < 0.01
+
+
+def test_a_large_kernel_is_transformed_in_parts():
+    """Of 512 x 512 channels 36 points are 38 MB; three parts of it share their memory."""
+    graph = _core.Graph(16, True, "")
+    x = graph.input((12, 12, 512))
+    for side in (1, 3):
+        kernel = graph.parameter(_core.Buffer((side, side, 512, 512)), True)
+        x = graph.add("conv2d", [x, kernel], {"padding": "same"})
+    y = graph.add("global_average_pool", [x], {})
+    loss = graph.add("mean_squared_error", [y, graph.input((512,))], {})
+    sgd = _core.Optimizer("sgd", {})
+    plan = graph.compile(losses=[(loss, -1, "sum", 1.0)], optimizer=sgd)
+    assert 45e6 < plan.memory < 55e6

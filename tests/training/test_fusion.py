@@ -190,27 +190,32 @@ def test_one_row_moves_weights_in_the_sweep_backward(unset, rule, penalty):
         np.testing.assert_allclose(fused, unfused, rtol=2e-5, atol=2e-6)
 
 
-def test_dx_is_of_the_weights_before_they_move(unset):
-    """Transformed kernels of a megabyte are made right before dx; dw comes earlier."""
+@pytest.mark.parametrize(("channels", "batch"), [(96, 4), (331, 20)])
+def test_dx_is_of_the_weights_before_they_move(unset, channels, batch):
+    """Transformed kernels of a megabyte are made right before dx; dw comes earlier.
+
+    Those of 331 channels in two parts, each with its share of the outputs.
+    """
     unset.setattr(config, "_conv_algorithm", None)  # put back behind the test
     rng = np.random.default_rng(6)
-    x, y = rng.normal(size=(4, 12, 12, 96)), rng.integers(0, 96, 4)
+    x = rng.normal(size=(batch, 12, 12, channels)).astype("float32")
+    y = rng.integers(0, channels, batch)
     weights = []
     for algorithm in ("winograd", "direct"):
         config.set_conv_algorithm(algorithm)
         set_random_seed(5)
         model = Sequential(
             [
-                Input((12, 12, 96)),
-                layers.Conv2D(96, 1),
-                layers.Conv2D(96, 3, padding="same", activation="relu"),
-                layers.Conv2D(96, 3, padding="same", activation="relu"),
+                Input((12, 12, channels)),
+                layers.Conv2D(channels, 1),
+                layers.Conv2D(channels, 3, padding="same", activation="relu"),
+                layers.Conv2D(channels, 3, padding="same", activation="relu"),
                 layers.GlobalAveragePooling2D(),
             ]
         )
         loss = losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(optimizers.SGD(5.0), loss)
-        model.fit(x.astype("float32"), y, batch_size=4, epochs=1, verbose=0)
+        model.fit(x, y, batch_size=batch, epochs=1, verbose=0)
         weights.append(model.get_weights())
     for one, other in zip(*weights, strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-5 * np.abs(other).max())
