@@ -12,12 +12,14 @@ constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /// The sums, a row of b and one broadcast fill the registers.
 constexpr int kMostRows = (kRegisters - 2 - 2) / 2;
+constexpr int64_t kLine = 16;  // floats of the cache
 /// Rows that share a pointer; all of them where they lie side by side.
 constexpr int kPlainGroup = 5;
 
 struct Part {
     int64_t begin, end;  // of the depth
-    int64_t ahead;       // from b to what is read next
+    const float* next;   // of b, what is read behind this panel of it,
+    int64_t next_step;   // of which a row's tile fetches that much
     bool accumulate;
 };
 using TileFunction = void (*)(const WinogradProduct& product, const Part& part, const float* a,
@@ -41,6 +43,7 @@ void tile(const WinogradProduct& product, const Part& part, const float* a, cons
         }
     }
     Vec sums[kRows][kVectors] = {};
+    const float* next = part.next;
     const float* rows[kGroups];
 #pragma GCC unroll 4
     for (int g = 0; g < kGroups; ++g) rows[g] = a + g * kGroup * row + part.begin * step;
@@ -48,9 +51,10 @@ void tile(const WinogradProduct& product, const Part& part, const float* a, cons
         Vec columns[kVectors];
 #pragma GCC unroll 2
         for (int v = 0; v < kVectors; ++v) columns[v] = in_register(load(b + v * kLanes));
+        if constexpr (kKind == kFetch) {
 #pragma GCC unroll 2
-        for (int v = 0; kKind == kFetch && v < kVectors; ++v) {
-            __builtin_prefetch(b + part.ahead + v * kLanes, 0, 2);
+            for (int64_t i = 0; i < kWinogradPanel; i += kLine) __builtin_prefetch(next + i, 0, 2);
+            next += part.next_step;
         }
 #pragma GCC unroll 16
         for (int m = 0; m < kRows; ++m) {
@@ -98,20 +102,26 @@ struct Rows {
     int64_t tiles, size, larger;
 };
 
-/// All rows of c for one panel of b and a part of the depth.
-void multiply_panel(const WinogradProduct& product, const Rows& rows, Kind kind, const Part& part,
+/// All rows of c for one panel of b and a part of the depth. The first tiles share in fetching the
+/// next panel, so that memory is busy all the time.
+void multiply_panel(const WinogradProduct& product, const Rows& rows, Kind kind, Part part,
                     const float* a, const float* b, float* c, int64_t columns) {
+    constexpr int64_t kMostFetching = 4;
+    const int64_t fetching = kind == kFetch ? min_of(kMostFetching, rows.tiles) : 0;
+    if (fetching > 0) part.next_step = ceil_div(kWinogradPanel, fetching);
     for (int64_t i = 0; i < rows.tiles;) {
+        if (i == fetching && kind == kFetch) kind = kPlain;
         const bool more = i < rows.larger;
         const int64_t size = rows.size + more;
         const TileFunction function = tile_with(kind, size, columns);
-        const int64_t end = kind == kFetch ? i + 1 : more ? rows.larger : rows.tiles;
+        int64_t end = more ? rows.larger : rows.tiles;
+        if (i < fetching) end = min_of(end, fetching);
         for (; i < end; ++i) {
             function(product, part, a, b, c);
             a += size * product.a_row;
             c += size * product.c_row;
+            part.next += part.next_step * (part.end - part.begin);
         }
-        if (kind == kFetch) kind = kPlain;
     }
 }
 
@@ -140,8 +150,8 @@ void winograd_product(const WinogradProduct& product) noexcept {
                 const float* next = j + 1 < panels  ? b_at(p, d, j + 1)
                                     : d + 1 < parts ? b_at(p, d + 1, 0)
                                                     : b_at(p + 1, 0, 0);
-                const Part part{product.depth * d / parts, product.depth * (d + 1) / parts,
-                                next - b, product.accumulate || d > 0};
+                const Part part{product.depth * d / parts, product.depth * (d + 1) / parts, next, 0,
+                                product.accumulate || d > 0};
                 const int64_t columns =
                     min_of(kWinogradPanel, product.columns - j * kWinogradPanel);
                 multiply_panel(product, rows, kind, part, a, b, c + j * kWinogradPanel, columns);

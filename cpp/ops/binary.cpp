@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "ops/nest.h"
+#include "ops/pieces.h"
 
 namespace pronghorn {
 
@@ -41,7 +42,11 @@ class BinaryOp final : public Op {
         Signature signature;
         lanes_ = broadcast_lanes(context, 2);
         signature.in_layout = signature.out_layout = lanes_ > 1 ? Layout::kLanes : Layout::kRows;
-        signature.stages.push_back({Phase::kForward, true, 1, 0, 0});
+        const bool alike = !shapes_.repeats(0) && !shapes_.repeats(1) &&
+                           !context.inputs[0].parameter && !context.inputs[1].parameter;
+        cut_ = alike && lanes_ == 1 && kind_ != Binary::kPower &&
+               cuts_traffic(context.batch(), shapes_.image_size());
+        signature.stages.push_back(forward_in_pieces(context.batch(), cut_ ? kPieces : 1, 0, 0));
         if (!context.training) return signature;
         bool backward = false, scratch = false;
         for (size_t p = 0; p < 2; ++p) {
@@ -61,8 +66,8 @@ class BinaryOp final : public Op {
         return signature;
     }
 
-    void run(int stage, const Args& args, int64_t /*task*/) const noexcept override {
-        if (stage == 0) return forward(args);
+    void run(int stage, const Args& args, int64_t task) const noexcept override {
+        if (stage == 0) return cut_ ? forward_piece(args, task) : forward(args);
         for (int side = 0; side < 2; ++side) {
             if (args.d_in[static_cast<size_t>(side)] != nullptr) backward(args, side);
         }
@@ -81,6 +86,17 @@ class BinaryOp final : public Op {
             if (kind_ != Binary::kPower) return kernels_->binary(kind_, plane);
             map(plane, [](float a, float b, float) { return std::pow(a, b); });
         });
+    }
+
+    void forward_piece(const Args& args, int64_t task) const noexcept {
+        const int64_t size = shapes_.image_size();
+        const Range part = share_of(size, task % kPieces, kPieces);
+        const int64_t begin = task / kPieces * size + part.begin;
+        kernels_->binary(
+            kind_, {1,
+                    part.count,
+                    {{args.in[0] + begin, part.count, 1}, {args.in[1] + begin, part.count, 1}, {}},
+                    args.out + begin});
     }
 
     void backward(const Args& args, int side) const noexcept {
@@ -142,6 +158,7 @@ class BinaryOp final : public Op {
     Binary kind_;
     Broadcasting shapes_;
     int64_t lanes_ = 1;
+    bool cut_ = false;  // into pieces
     const Kernels* kernels_ = nullptr;
 };
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // concatenate: one to eight inputs side by side along an axis of the image; the gradient is cut up
 // again. A parameter comes beside every image. In lanes layout an element is a vector.
+#include <algorithm>
+
 #include "ops/nest.h"
+#include "ops/pieces.h"
 
 namespace pronghorn {
 
@@ -61,28 +64,36 @@ class Concatenate final : public Op {
         kernels_ = context.kernels;
         lanes_ = in_lanes ? kernels_->lanes : 1;
         signature.in_layout = signature.out_layout = in_lanes ? Layout::kLanes : Layout::kRows;
-        signature.stages.push_back({Phase::kForward, true, 1, 0, 0});
-        if (context.training) signature.stages.push_back({Phase::kBackward, true, 1, 0, 0});
+        const bool any_fixed = std::find(fixed_.begin(), fixed_.end(), true) != fixed_.end();
+        cut_ = !in_lanes && !any_fixed && !context.output.parameter &&
+               cuts_traffic(context.batch(), outer_ * run_);
+        const Stage stage{Phase::kForward, !cut_, cut_ ? kPieces : 1, 0, 0};
+        signature.stages.push_back(stage);
+        if (!context.training) return signature;
+        signature.stages.push_back(stage);
+        signature.stages.back().phase = Phase::kBackward;
         return signature;
     }
 
-    void run(int stage, const Args& args, int64_t /*task*/) const noexcept override {
-        const int64_t groups = (args.images + lanes_ - 1) / lanes_;
+    void run(int stage, const Args& args, int64_t task) const noexcept override {
+        const int64_t all = (args.images + lanes_ - 1) / lanes_ * outer_;
+        const Range part = cut_ ? share_of(all, task, kPieces) : Range{0, all};
+        const int64_t end = part.begin + part.count;
         int64_t begin = 0;
         for (size_t i = 0; i < runs_.size(); begin += runs_[i++] * lanes_) {
             const int64_t run = runs_[i] * lanes_, whole = run_ * lanes_;
             if (stage == 0) {
-                for (int64_t r = 0; r < groups * outer_; ++r) {
+                for (int64_t r = part.begin; r < end; ++r) {
                     const int64_t from = fixed_[i] ? r % outer_ : r;
                     copy_floats(args.in[i] + from * run, args.out + r * whole + begin, run);
                 }
             } else if (args.d_in[i] != nullptr && !fixed_[i]) {
-                for (int64_t r = 0; r < groups * outer_; ++r) {
+                for (int64_t r = part.begin; r < end; ++r) {
                     copy_floats(args.d_out + r * whole + begin, args.d_in[i] + r * run, run);
                 }
             } else if (args.d_in[i] != nullptr) {
                 if (!args.accumulate) fill_zero(args.d_in[i], outer_ * run);
-                for (int64_t r = 0; r < groups * outer_; ++r) {
+                for (int64_t r = part.begin; r < end; ++r) {
                     float* d = args.d_in[i] + r % outer_ * run;
                     kernels_->add(run, d, args.d_out + r * whole + begin, d);
                 }
@@ -93,6 +104,7 @@ class Concatenate final : public Op {
    private:
     int64_t axis_;
     int64_t outer_ = 1, run_ = 0, lanes_ = 1;
+    bool cut_ = false;           // into pieces
     std::vector<int64_t> runs_;  // floats of each input beside each other
     std::vector<bool> fixed_;    // parameters
     const Kernels* kernels_ = nullptr;

@@ -158,8 +158,9 @@ double work(const ConvProblem& p, Vectors vectors) {
 
 /// Columns as lanes are less work than channels or images, moving to and from planes included.
 bool planes_win(const ConvProblem& p) {
-    constexpr double kMove = 4;  // a vector into another layout, in multiplications
-    constexpr double kEnd = 6;   // the same for a vector of channels that is not full, in pieces
+    // A vector into another layout, in multiplications; of y it is less, behind a pool mostly.
+    constexpr double kMove = 32, kMoveOut = 4;
+    constexpr double kEnd = 6;  // the same for a vector of channels that is not full, in pieces
     const auto lanes = static_cast<double>(p.kernels->lanes);
     const auto filled = [lanes](double size) { return std::ceil(size / lanes); };
     const double columns = work(p, [&](double h, double w, double from, double into) {
@@ -173,8 +174,9 @@ bool planes_win(const ConvProblem& p) {
         return from * into * h * w * filled(batch) / batch;
     });
     const bool there = p.in_planes || p.in_c == 1;
-    const auto moved = static_cast<double>((there ? 0 : p.in_size()) + p.out_size()) / lanes;
-    const double moves = kMove * moved * (p.trains() ? 2 : 1);
+    const double moved = kMove * static_cast<double>(there ? 0 : p.in_size()) +
+                         kMoveOut * static_cast<double>(p.out_size());
+    const double moves = moved / lanes * (p.trains() ? 2 : 1);
     const auto ends = [&](int64_t h, int64_t w, int64_t into) {
         return into % p.kernels->lanes == 0 ? 0.0 : kEnd * static_cast<double>(h * w);
     };

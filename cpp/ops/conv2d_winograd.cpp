@@ -100,7 +100,7 @@ struct Pass {
         blocks = ceil_div(tiles, most);
         if (blocks >= 4) {
             column_blocks = 1;
-            if (blocks < 16) blocks = round_up(blocks, 4);
+            if (blocks < 32) blocks = round_up(blocks, 4);
             if (kernel_moves) parts = std::min(panels, ceil_div(packed(), kMostKernel));
         } else {
             column_blocks = std::clamp<int64_t>(4 / blocks, 1, ceil_div(panels, 2));

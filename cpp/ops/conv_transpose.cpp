@@ -6,6 +6,7 @@
 // C's forward pass on dy; dw is C's dw with x and dy in each other's place. So C's algorithms do
 // all of it.
 #include "ops/conv2d.h"
+#include "ops/pieces.h"
 
 namespace pronghorn {
 
@@ -65,11 +66,14 @@ class ConvTranspose final : public Op {
         ConvProblem& c = convolution_;
         c.kernels = context.kernels;
         c.wants_dx = true;  // the forward pass
-        c.all_by_image = true;
+        // Predictions of a few large images are cut into pieces; bias and ReLU are another stage.
+        const bool cuts = !context.training && context.conv_algorithm == "auto" &&
+                          cuts_images(c.batch, c.flops() / static_cast<double>(c.batch));
+        c.all_by_image = !cuts;
         c.wants_dw = context.training && context.wants_gradient[1];
         const bool wants_dx = context.training && context.wants_gradient[0];
         const bool wants_db = context.training && bias_ && context.wants_gradient[2];
-        algorithm_ = choose_conv(c, context.conv_algorithm);
+        algorithm_ = choose_conv(c, cuts ? "direct" : context.conv_algorithm);
         const Signature inner = algorithm_->plan();
         Signature signature;
         signature.in_layout = inner.out_layout;
@@ -82,7 +86,12 @@ class ConvTranspose final : public Op {
         }
         const Stage& gather = inner.stages[inner_forward_];
         const Stage& scatter = inner.stages[inner_forward_ + 1];
-        signature.stages.push_back({Phase::kForward, true, 1, scatter.scratch, c.flops()});
+        cut_ = !scatter.by_image;
+        signature.stages.push_back(
+            {Phase::kForward, !cut_, scatter.tasks, scatter.scratch, c.flops()});
+        if (cut_ && (bias_ || relu_)) {
+            signature.stages.push_back({Phase::kForward, false, kPieces, 0, 0});
+        }
         if (wants_dx || c.wants_dw || wants_db) {
             gated_ = relu_ && !gate_given_ ? c.in_size() * lanes_ : 0;
             signature.stages.push_back({Phase::kBackward, true, 1,
@@ -97,6 +106,7 @@ class ConvTranspose final : public Op {
 
     void run(int stage, const Args& args, int64_t task) const noexcept override {
         if (stage < inner_stage(0)) return algorithm_->run(stage, args, task);
+        if (cut_) return stage == inner_stage(0) ? piece(args, task) : finish(args, task);
         for (int64_t i = 0; i < args.images; i += lanes_) {
             if (stage == inner_stage(0)) {
                 forward(args, i);
@@ -150,6 +160,20 @@ class ConvTranspose final : public Op {
                             relu_, y);
     }
 
+    void piece(const Args& args, int64_t task) const noexcept {
+        Args inner = inner_args(args, args.scratch);
+        inner.images = args.images;
+        inner.d_out = args.in[0];
+        inner.d_in[0] = args.out;
+        algorithm_->run(inner_stage(1), inner, task);
+    }
+    void finish(const Args& args, int64_t task) const noexcept {
+        const ConvProblem& c = convolution_;
+        const Range pixels = share_of(c.batch * c.in_size() / c.in_c, task, kPieces);
+        c.kernels->add_bias(pixels.count, c.in_c, false, bias_ ? args.in[2] : nullptr, relu_,
+                            args.out + pixels.begin * c.in_c);
+    }
+
     void backward(const Args& args, int64_t image) const noexcept {
         const ConvProblem& c = convolution_;
         const float* dy = args.d_out + image * c.in_size();
@@ -199,6 +223,7 @@ class ConvTranspose final : public Op {
     ConvProblem convolution_;
     bool bias_ = false, relu_ = false;
     bool gate_given_ = false, gate_taken_ = false;  // as in ConvProblem
+    bool cut_ = false;                              // into pieces
     int64_t lanes_ = 1;
     int64_t gated_ = 0;         // floats of dy that are masked by the ReLU
     size_t inner_forward_ = 0;  // of the algorithm's stages, packing comes before it

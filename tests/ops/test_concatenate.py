@@ -33,6 +33,15 @@ def test_inputs(count, axis):
     check([arrays.normal(i, 17, *size) for i, size in enumerate(sizes)], axis)
 
 
+@pytest.mark.parametrize("axis", [1, -1])
+def test_large_images_in_pieces(axis):
+    widths = [(41, 43, channels) for channels in (17, 32)]
+    heights = [(rows, 43, 32) for rows in (17, 41)]
+    sizes = widths if axis == -1 else heights
+    inputs = [arrays.normal(i, 3, *size) for i, size in enumerate(sizes)]
+    check(inputs, axis, batches=[1, 3])
+
+
 @given(
     shape=st.lists(st.integers(1, 5), min_size=1, max_size=4),
     extents=st.lists(st.integers(1, 18), min_size=1, max_size=5),

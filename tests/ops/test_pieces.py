@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ops that cut a few large images into pieces; convolutions are in test_conv2d.py."""
 
+import numpy as np
 import pytest
 
 from pronghorn.testing import arrays, check_op
@@ -33,6 +34,35 @@ def test_pieces(case):
         [arrays.spread(1, 3, *shape, scale=3)],
         attributes,
         parameters=[] if weights is None else [arrays.normal(2, *weights)],
+        batches=[1, 3],
+        coordinates=20,
+    )
+
+
+@pytest.mark.parametrize("kind", ["add", "divide"])
+def test_pieces_of_two(kind):
+    a, b = (arrays.normal(seed, 3, 41, 43, 61) for seed in (1, 2))
+    b += np.where(b > 0, 2.5, -2.5).astype("float32")
+    check_op("binary", [a, b], {"kind": kind}, batches=[1, 3], coordinates=20)
+
+
+# (height, width, channels), shape of the kernel, attributes
+TRANSPOSED = {
+    "2 x 2": ((23, 25, 48), (2, 2, 40, 48), {"strides": [2, 2]}),
+    "3 x 3": ((23, 25, 48), (3, 3, 33, 48), {"strides": [2, 2], **SAME}),
+    "gaps": ((31, 29, 44), (2, 1, 35, 44), {"strides": [3, 2]}),
+    "heavy kernel": ((5, 6, 130), (3, 3, 150, 130), SAME),
+}
+
+
+@pytest.mark.parametrize("case", TRANSPOSED)
+def test_pieces_of_transposed(case):
+    shape, kernel, attributes = TRANSPOSED[case]
+    check_op(
+        "conv2d_transpose",
+        [arrays.normal(1, 3, *shape)],
+        attributes,
+        parameters=[arrays.normal(2, *kernel), arrays.normal(3, kernel[2])],
         batches=[1, 3],
         coordinates=20,
     )
