@@ -44,6 +44,10 @@ configure_and_build() { # preset, further arguments of cmake
     cmake --build "$DIR/$preset" --parallel "$(nproc)"
 }
 
+in_processes() { # count, command...; test files from stdin, `count` to a process, on all processors
+    xargs -P "$(nproc)" -n "$@"
+}
+
 stage_lint() {
     tools_environment
     pre-commit run --all-files --show-diff-on-failure
@@ -81,14 +85,18 @@ stage_pytest() { # the README's command
     "$DIR/user/bin/pytest"
 }
 
-stage_isas() { # the other instruction sets; the widest is what stage_pytest ran on
+stage_isas() { # the other instruction sets, but for what is the same on all; the widest is what
+    # stage_pytest ran on
     local supported isa
     supported=$("$USER_PYTHON" -c \
         'from pronghorn._native import core; print(*core.supported_isas())')
     for isa in avx512 avx2 baseline; do
         case " $supported " in
             " $isa "*) echo "$isa: what pytest has run on" ;;
-            *" $isa "*) PRONGHORN_ISA=$isa "$DIR/user/bin/pytest" -q -m "not isa" ;;
+            *" $isa "*)
+                find tests -name 'test_*.py' | grep -v -e /packaging/ -e /parity/ | sort |
+                    PRONGHORN_ISA=$isa in_processes 8 "$DIR/user/bin/pytest" -q -m "not isa"
+                ;;
             *) echo "$isa: not possible on this CPU" ;;
         esac
     done
@@ -115,7 +123,8 @@ stage_parity() { # against Keras on JAX
         echo "the extra [parity] pulls in torch"
         return 1
     fi
-    KERAS_BACKEND=jax "$DIR/parity/bin/pytest" -q tests/parity
+    printf '%s\n' tests/parity/test_*.py |
+        KERAS_BACKEND=jax in_processes 3 "$DIR/parity/bin/pytest" -q
 }
 
 stage_asan() { # C++ tests and op tests; libstdc++ is preloaded so that exceptions are seen,
@@ -131,7 +140,7 @@ stage_asan() { # C++ tests and op tests; libstdc++ is preloaded so that exceptio
     # Some files to a process; drawn shapes, and most differences in NumPy, are left to the stages
     # that are ten times as fast.
     printf '%s\n' tests/ops/test_*.py |
-        xargs -P "$(nproc)" -n 8 env PYTHONPATH="$DIR/asan/python" PYTHONMALLOC=malloc \
+        in_processes 8 env PYTHONPATH="$DIR/asan/python" PYTHONMALLOC=malloc \
             PRONGHORN_CHECK_COORDINATES=5 \
             LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libstdc++.so.6)" \
             "$USER_PYTHON" -m pytest -q --capture=sys -m "not slow" -k "not drawn"
