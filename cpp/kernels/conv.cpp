@@ -365,17 +365,23 @@ void conv_rows(const Conv& conv) noexcept {
 
 void pack_panels(const float* w, int64_t rows, int64_t cols, int64_t row_stride, int64_t col_stride,
                  float* panels, int64_t panel_stride) noexcept {
-    for (int64_t column = 0; column < cols; column += kLanes) {
-        float* to = panels + column / kPanel * panel_stride + column % kPanel;
-        const int count = static_cast<int>(min_of(kLanes, cols - column));
-        if (col_stride == 1) {
-            const float* from = w + column;
-            for (int64_t i = 0; i < rows; ++i, from += row_stride, to += kPanel) {
-                store(to, load_upto(from, count));
+    if (col_stride == 1) {  // row by row, as memory likes it
+        const int64_t whole = cols / kPanel * kPanel;
+        for (int64_t i = 0; i < rows; ++i, w += row_stride) {
+            float* to = panels + i * kPanel;
+            for (int64_t column = 0; column < whole; column += kPanel, to += panel_stride) {
+                store(to, load(w + column));
+                store(to + kLanes, load(w + column + kLanes));
             }
-        } else {
-            pack_turned(w + column * col_stride, rows, count, col_stride, to);
+            for_vectors(cols - whole, [&](int64_t column, int count) {
+                store(to + column, load_upto(w + whole + column, count));
+            });
         }
+    } else {
+        for_vectors(cols, [&](int64_t column, int count) {
+            float* to = panels + column / kPanel * panel_stride + column % kPanel;
+            pack_turned(w + column * col_stride, rows, count, col_stride, to);
+        });
     }
     const int64_t end = ceil_div(cols, kLanes) * kLanes;
     if (end % kPanel == 0) return;

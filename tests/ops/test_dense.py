@@ -42,6 +42,19 @@ def test_batches(batch):
     )
 
 
+# Products in panels, up to 64 rows: blocks of rows and columns, and ends of them.
+@pytest.mark.parametrize("batch", [9, 17, 64, 65])
+@pytest.mark.parametrize(("inputs", "units"), [(300, 141), (531, 32), (40, 523)])
+def test_blocks(batch, inputs, units):
+    check_op(
+        "dense",
+        [arrays.normal(1, batch, inputs)],
+        parameters=[arrays.normal(2, inputs, units), arrays.normal(3, units)],
+        batches=[batch],
+        coordinates=60,
+    )
+
+
 shapes = st.tuples(
     st.lists(st.integers(1, 5), max_size=2), st.integers(1, 70), st.integers(1, 70)
 )

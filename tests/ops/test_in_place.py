@@ -40,7 +40,7 @@ def test_a_chain_of_large_images_keeps_none(sides):
 
 
 def test_a_large_kernel_is_transformed_in_parts():
-    """Of 512 x 512 channels 36 points are 38 MB; three parts of it share their memory."""
+    """Of 512 x 512 channels 36 points are 38 MB; three parts share their memory."""
     graph = _core.Graph(16, True, "")
     x = graph.input((12, 12, 512))
     for side in (1, 3):
