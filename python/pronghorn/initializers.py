@@ -109,7 +109,21 @@ class _Random(Initializer):
         return np.random.default_rng(self._seed)
 
 
-class RandomUniform(_Random):
+class _Drawn(_Random):
+    """Base class of those that draw value by value, into memory that is there."""
+
+    def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Array:  # noqa: ARG002
+        """Returns the initial values of a weight of that shape."""
+        values = np.empty(shape, np.float32)
+        self.fill(values)
+        return values
+
+    def fill(self, out: Array) -> None:
+        """Writes the initial values of a weight of that shape."""
+        raise NotImplementedError
+
+
+class RandomUniform(_Drawn):
     """Values drawn evenly between two limits.
 
     Args:
@@ -125,12 +139,12 @@ class RandomUniform(_Random):
         self.minval = minval
         self.maxval = maxval
 
-    def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Array:  # noqa: ARG002
-        """Returns the initial values of a weight of that shape."""
-        return _uniform(self._generator(), shape, self.minval, self.maxval)
+    def fill(self, out: Array) -> None:
+        """Writes the initial values of a weight of that shape."""
+        _uniform(self._generator(), out, self.minval, self.maxval)
 
 
-class RandomNormal(_Random):
+class RandomNormal(_Drawn):
     """Values of a normal distribution.
 
     Args:
@@ -146,13 +160,13 @@ class RandomNormal(_Random):
         self.mean = mean
         self.stddev = stddev
 
-    def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Array:  # noqa: ARG002
-        """Returns the initial values of a weight of that shape."""
-        values = self._generator().standard_normal(shape, np.float32)
-        return _scaled(values, self.mean, self.stddev)
+    def fill(self, out: Array) -> None:
+        """Writes the initial values of a weight of that shape."""
+        self._generator().standard_normal(dtype=np.float32, out=out)
+        _scale(out, self.mean, self.stddev)
 
 
-class TruncatedNormal(_Random):
+class TruncatedNormal(_Drawn):
     """Values of a normal distribution, none further from the mean than 2 deviations.
 
     Args:
@@ -168,9 +182,10 @@ class TruncatedNormal(_Random):
         self.mean = mean
         self.stddev = stddev
 
-    def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Array:  # noqa: ARG002
-        """Returns the initial values of a weight of that shape."""
-        return _scaled(_truncated(self._generator(), shape), self.mean, self.stddev)
+    def fill(self, out: Array) -> None:
+        """Writes the initial values of a weight of that shape."""
+        _truncated(self._generator(), out)
+        _scale(out, self.mean, self.stddev)
 
 
 class Orthogonal(_Random):
@@ -210,7 +225,7 @@ class Orthogonal(_Random):
         return np.ascontiguousarray(values.reshape(shape), np.float32)
 
 
-class VarianceScaling(_Random):
+class VarianceScaling(_Drawn):
     """Values whose variance fits the number of inputs or outputs of a unit.
 
     The standard deviation is `sqrt(scale / n)`; uniform values lie within
@@ -249,20 +264,21 @@ class VarianceScaling(_Random):
         self.mode = mode
         self.distribution = distribution
 
-    def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Array:  # noqa: ARG002
-        """Returns the initial values of a weight of that shape."""
-        fan_in, fan_out = _fans(shape)
+    def fill(self, out: Array) -> None:
+        """Writes the initial values of a weight of that shape."""
+        fan_in, fan_out = _fans(out.shape)
         fans = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}
         variance = self.scale / max(1.0, fans[self.mode])
         generator = self._generator()
         if self.distribution == "uniform":
             limit = math.sqrt(3 * variance)
-            return _uniform(generator, shape, -limit, limit)
-        if self.distribution == "untruncated_normal":
-            values = generator.standard_normal(shape, np.float32)
-            return _scaled(values, 0.0, math.sqrt(variance))
-        stddev = math.sqrt(variance) / _TRUNCATED_STDDEV
-        return _scaled(_truncated(generator, shape), 0.0, stddev)
+            _uniform(generator, out, -limit, limit)
+        elif self.distribution == "untruncated_normal":
+            generator.standard_normal(dtype=np.float32, out=out)
+            _scale(out, 0.0, math.sqrt(variance))
+        else:
+            _truncated(generator, out)
+            _scale(out, 0.0, math.sqrt(variance) / _TRUNCATED_STDDEV)
 
 
 class GlorotUniform(VarianceScaling):
@@ -403,27 +419,35 @@ def deserialize(config: dict[str, Any]) -> Callable[..., Any]:
     return get(config)
 
 
+def draw_into(initializer: Any, out: Array) -> bool:
+    """Whether the values could be drawn into a weight's own memory, without a copy.
+
+    Not those of a class that has a `__call__` of its own.
+    """
+    drawn = isinstance(initializer, _Drawn)
+    if not drawn or type(initializer).__call__ is not _Drawn.__call__:
+        return False
+    initializer.fill(out)
+    return True
+
+
 def _uniform(
-    generator: np.random.Generator, shape: Sequence[int], low: float, high: float
-) -> Array:
-    values = generator.random(shape, np.float32)
-    return _scaled(values, low, high - low)
+    generator: np.random.Generator, out: Array, low: float, high: float
+) -> None:
+    generator.random(dtype=np.float32, out=out)
+    _scale(out, low, high - low)
 
 
-def _truncated(generator: np.random.Generator, shape: Sequence[int]) -> Array:
+def _truncated(generator: np.random.Generator, out: Array) -> None:
     """Standard normal values; those beyond 2 deviations are drawn again."""
-    values = generator.standard_normal(shape, np.float32)
-    while (outside := np.abs(values) > 2).any():
-        values[outside] = generator.standard_normal(
-            np.count_nonzero(outside), np.float32
-        )
-    return values
+    generator.standard_normal(dtype=np.float32, out=out)
+    while (outside := (out < -2) | (out > 2)).any():
+        out[outside] = generator.standard_normal(np.count_nonzero(outside), np.float32)
 
 
-def _scaled(values: Array, offset: float, factor: float) -> Array:
+def _scale(values: Array, offset: float, factor: float) -> None:
     values *= np.float32(factor)
     values += np.float32(offset)
-    return values
 
 
 def _fans(shape: Sequence[int]) -> tuple[int, int]:

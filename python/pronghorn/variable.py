@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pronghorn._native import core as _core
 from pronghorn.constraints import Constraint
+from pronghorn.initializers import draw_into
 from pronghorn.operators import Operators
 from pronghorn.regularizers import Regularizer
 
@@ -69,7 +70,10 @@ class Variable(Operators):
         # are drawn.
         self.shape = tuple(operator.index(size) for size in shape)
         self.buffer = _core.Buffer(self.shape)
-        self.assign(initializer(self.shape) if value is None else value)
+        if value is not None:
+            self.assign(value)
+        elif not draw_into(initializer, self.value):
+            self.assign(initializer(self.shape))
 
     @property
     def value(self) -> Array:

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from pronghorn import initializers, regularizers, utils
+from pronghorn import Variable, initializers, regularizers, utils
 
 SHAPE = (3, 5, 40, 60)  # a kernel: fan in 600, fan out 900
 FANS = {"glorot": 2 / 1500, "he": 2 / 600, "lecun": 1 / 600}
@@ -120,3 +120,27 @@ def test_any_callable_will_do():
 
     layer = layers.Dense(2, kernel_initializer=lambda shape: np.full(shape, 3))
     np.testing.assert_array_equal(layer([[1.0, 1.0]]), [[6.0, 6.0]])
+
+
+def test_a_weight_draws_the_values_of_a_call():
+    for one in (
+        initializers.GlorotUniform(seed=3),
+        initializers.HeNormal(seed=3),
+        initializers.RandomUniform(-1, 2, seed=3),
+        initializers.RandomNormal(1, 2, seed=3),
+        initializers.TruncatedNormal(1, 2, seed=3),
+        initializers.VarianceScaling(2, "fan_avg", "untruncated_normal", seed=3),
+        initializers.Orthogonal(seed=3),
+    ):
+        weight = Variable(one, (40, 30))
+        np.testing.assert_array_equal(weight.value, one((40, 30)))
+
+
+def test_a_call_of_ones_own_is_called():
+    class Half(initializers.GlorotUniform):
+        def __call__(self, shape, dtype=None):
+            return super().__call__(shape, dtype) / 2
+
+    half, whole = Half(seed=3), initializers.GlorotUniform(seed=3)
+    weight = Variable(half, (5, 4))
+    np.testing.assert_array_equal(weight.value, whole((5, 4)) / 2)
