@@ -198,12 +198,17 @@ def test_dx_is_of_the_weights_before_they_move(unset, channels, batch):
     """
     unset.setattr(config, "_conv_algorithm", None)  # put back behind the test
     rng = np.random.default_rng(6)
-    x = rng.normal(size=(batch, 12, 12, channels)).astype("float32")
+    # Whole numbers, and biases of parts of one: no ReLU is so near its bend that
+    # rounding decides.
+    x = rng.integers(-1, 2, (batch, 12, 12, channels)).astype("float32")
     y = rng.integers(0, channels, batch)
+    start = []
+    for side, bias in ((1, 0), (3, 0.5), (3, 0.25)):
+        few = rng.random((side, side, channels, channels)) < 8 / channels
+        start += [few * rng.choice([-1, 1], few.shape), np.full(channels, bias)]
     weights = []
     for algorithm in ("winograd", "direct"):
         config.set_conv_algorithm(algorithm)
-        set_random_seed(5)
         model = Sequential(
             [
                 Input((12, 12, channels)),
@@ -213,9 +218,14 @@ def test_dx_is_of_the_weights_before_they_move(unset, channels, batch):
                 layers.GlobalAveragePooling2D(),
             ]
         )
+        model.set_weights(start)
         loss = losses.SparseCategoricalCrossentropy(from_logits=True)
-        model.compile(optimizers.SGD(5.0), loss)
+        model.compile(optimizers.SGD(0.1), loss)
         model.fit(x, y, batch_size=batch, epochs=1, verbose=0)
         weights.append(model.get_weights())
+    assert all(
+        np.abs(new - old).max() > 0.01
+        for new, old in zip(weights[0], start, strict=True)
+    )
     for one, other in zip(*weights, strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-5 * np.abs(other).max())
