@@ -44,8 +44,9 @@ configure_and_build() { # preset, further arguments of cmake
     cmake --build "$DIR/$preset" --parallel "$(nproc)"
 }
 
-in_processes() { # count, command...; test files from stdin, `count` to a process, on all processors
-    xargs -P "$(nproc)" -n "$@"
+in_processes() { # count, command...; test files from stdin, `count` to a process, on all processors,
+    # each with one thread where tests do not say how many
+    PRONGHORN_NUM_THREADS=1 xargs -P "$(nproc)" -n "$@"
 }
 
 stage_lint() {

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from pronghorn import Input, Model, Sequential, layers
+from pronghorn._native import core as _core
 
 X = np.random.default_rng(4).integers(0, 9, (6, 5, 4, 1)).astype("float32")
 
@@ -70,3 +71,37 @@ def test_several_inputs_of_unequal_length_are_refused():
     np.testing.assert_array_equal(model.predict_on_batch([x, x]), x + x)
     with pytest.raises(ValueError, match="equally many samples, got 4, 3"):
         model.predict_on_batch([x, x[:3]])
+
+
+@pytest.mark.parametrize(
+    ("feeds", "message"),
+    [
+        ([], "expected 1 arrays, got 0"),
+        ([X[:3]], "expected a multiple of 2 row numbers, got 3"),
+        ([X[:0]], "expected a multiple of 2 row numbers, got 0"),
+        ([X[:2].astype("float64")], "input 0. expected dtype float32, got float64"),
+        ([X[:2, ::2]], "input 0. expected a C-contiguous array"),
+        ([X[:2, 1:].copy()], "input 0. expected rows of shape"),
+        ([np.array(1, "float32")], "input 0. expected rows of shape"),
+    ],
+)
+def test_the_core_refuses_what_does_not_fit(feeds, message):
+    graph = _core.Graph(2, False, "")
+    x = graph.input(X.shape[1:])
+    plan = graph.compile(outputs=[graph.add("activation", [x], {"kind": "relu"})])
+    (y,) = plan.forward([X])
+    np.testing.assert_array_equal(y, X)
+    with pytest.raises(ValueError, match=message):
+        plan.forward(feeds)
+
+
+def test_the_core_refuses_to_predict_with_what_trains():
+    graph = _core.Graph(2, True, "")
+    x, target = graph.input((3,)), graph.input((3,))
+    kernel = graph.parameter(_core.Buffer((3, 3)), True)
+    y = graph.add("dense", [x, kernel], {})
+    loss = graph.add("mean_squared_error", [y, target], {})
+    sgd = _core.Optimizer("sgd", {})
+    plan = graph.compile(losses=[(loss, -1, "sum", 1.0)], optimizer=sgd)
+    with pytest.raises(ValueError, match="expected a plan without an optimizer"):
+        plan.forward([np.ones((2, 3), np.float32)] * 2)
