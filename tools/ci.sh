@@ -141,7 +141,7 @@ stage_asan() { # C++ tests and op tests; libstdc++ is preloaded so that exceptio
     # Some files to a process; drawn shapes, and most differences in NumPy, are left to the stages
     # that are ten times as fast.
     printf '%s\n' tests/ops/test_*.py |
-        in_processes 8 env PYTHONPATH="$DIR/asan/python" PYTHONMALLOC=malloc \
+        in_processes 4 env PYTHONPATH="$DIR/asan/python" PYTHONMALLOC=malloc \
             PRONGHORN_CHECK_COORDINATES=5 \
             LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libstdc++.so.6)" \
             "$USER_PYTHON" -m pytest -q --capture=sys -m "not slow" -k "not drawn"
