@@ -155,9 +155,7 @@ class ConvTranspose final : public Op {
         inner.d_out = args.in[0] + image * c.out_size();
         inner.d_in[0] = y;
         algorithm_->run(inner_stage(1), inner, 0);
-        if (!bias_ && !relu_) return;
-        c.kernels->add_bias(c.in_size() / c.in_c, c.in_c, lanes_ > 1, bias_ ? args.in[2] : nullptr,
-                            relu_, y);
+        if (bias_ || relu_) add_bias(args, c.in_size() / c.in_c, y);
     }
 
     void piece(const Args& args, int64_t task) const noexcept {
@@ -170,8 +168,12 @@ class ConvTranspose final : public Op {
     void finish(const Args& args, int64_t task) const noexcept {
         const ConvProblem& c = convolution_;
         const Range pixels = share_of(c.batch * c.in_size() / c.in_c, task, kPieces);
-        c.kernels->add_bias(pixels.count, c.in_c, false, bias_ ? args.in[2] : nullptr, relu_,
-                            args.out + pixels.begin * c.in_c);
+        add_bias(args, pixels.count, args.out + pixels.begin * c.in_c);
+    }
+
+    void add_bias(const Args& args, int64_t pixels, float* y) const noexcept {
+        const ConvProblem& c = convolution_;
+        c.kernels->add_bias(pixels, c.in_c, lanes_ > 1, bias_ ? args.in[2] : nullptr, relu_, y);
     }
 
     void backward(const Args& args, int64_t image) const noexcept {
