@@ -87,7 +87,7 @@ stage_pytest() { # the README's command
 }
 
 stage_isas() { # the other instruction sets, but for what is the same on all; the widest is what
-    # stage_pytest ran on
+    # stage_pytest ran on, with check_op of all
     local supported isa
     supported=$("$USER_PYTHON" -c \
         'from pronghorn._native import core; print(*core.supported_isas())')
@@ -96,7 +96,8 @@ stage_isas() { # the other instruction sets, but for what is the same on all; th
             " $isa "*) echo "$isa: what pytest has run on" ;;
             *" $isa "*)
                 find tests -name 'test_*.py' | grep -v -e /packaging/ -e /parity/ | sort |
-                    PRONGHORN_ISA=$isa in_processes 8 "$DIR/user/bin/pytest" -q -m "not isa"
+                    PRONGHORN_ISA=$isa PRONGHORN_CHECK_QUICKLY=1 \
+                        in_processes 8 "$DIR/user/bin/pytest" -q -m "not isa"
                 ;;
             *) echo "$isa: not possible on this CPU" ;;
         esac
@@ -142,13 +143,18 @@ stage_asan() { # C++ tests and op tests; libstdc++ is preloaded so that exceptio
     # that are ten times as fast.
     printf '%s\n' tests/ops/test_*.py |
         in_processes 4 env PYTHONPATH="$DIR/asan/python" PYTHONMALLOC=malloc \
-            PRONGHORN_CHECK_COORDINATES=5 \
+            PRONGHORN_CHECK_QUICKLY=1 \
             LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libstdc++.so.6)" \
             "$USER_PYTHON" -m pytest -q --capture=sys -m "not slow" -k "not drawn"
 }
 
-stage_tidy() {
-    configure_and_build tidy
+stage_tidy() { # reads the sources as the developers' build compiles them
+    tools_environment
+    cmake --preset dev -B "$DIR/tidy" -DPython_EXECUTABLE="$DIR/tools/bin/python"
+    run-clang-tidy -p "$DIR/tidy" -quiet >"$DIR/tidy.log" 2>&1 || {
+        grep -v " warnings generated" "$DIR/tidy.log"
+        return 1
+    }
 }
 
 stage_benchmarks() { # one iteration; answers are checked

@@ -25,8 +25,8 @@ from pronghorn.testing.running import add_inputs, add_parameters, narrow, with_t
 
 BATCHES = (1, 3, 16, 17, 33)
 THREADS = (1, 2, 3)
-# For slow builds: the most places compared in a gradient; NumPy takes most of the time.
-FEWER_COORDINATES = "PRONGHORN_CHECK_COORDINATES"
+# Set for slow builds: every kernel runs, but once, and NumPy has little to do.
+QUICKLY = "PRONGHORN_CHECK_QUICKLY"
 GUARD = 64  # floats beside an output that must stay as they were
 
 Build = Callable[[Any, Sequence[int], Sequence[int]], int]
@@ -101,10 +101,12 @@ def check_op(
         parameters: The op's weights, which follow the inputs.
         reference: Meaning and properties; None takes the one of `REFERENCES`.
         batches: Batch sizes to run.
-        isas: Instruction sets to run; None means all that this CPU has.
-        threads: Numbers of threads that must give the same bits.
-        coordinates: Gradients are compared at this many places of each array; the
-            environment variable PRONGHORN_CHECK_COORDINATES may ask for fewer.
+        isas: Instruction sets to run; None means all that this CPU has, or the one that
+            PRONGHORN_ISA forces.
+        threads: Numbers of threads that must give the same bits. Where the environment
+            variable PRONGHORN_CHECK_QUICKLY is set, the second of them is the only one.
+        coordinates: Gradients are compared at this many places of each array; quickly
+            at 5.
         algorithm: Convolution algorithm to force.
         error: That algorithm's own error, on top of that of sums: relative to the
             largest sum of absolute values.
@@ -177,7 +179,11 @@ def check_graph(
         exact: As in check_op.
         seed: Of what is drawn.
     """
-    coordinates = min(coordinates, int(os.environ.get(FEWER_COORDINATES, coordinates)))
+    if isas is None:
+        forced = os.environ.get("PRONGHORN_ISA")
+        isas = [forced] if forced else _core.supported_isas()
+    if QUICKLY in os.environ:
+        coordinates, threads = 5, threads[1:2] or threads
     batches = [batch for batch in batches if batch <= len(inputs[0])]
     if not batches:
         raise ValueError(f"check_op: `inputs` hold fewer images than any of {batches}")
@@ -204,7 +210,7 @@ def check_graph(
             case.inputs = [a[rows] for a in arrays]
             rows = np.arange(batch)
             _expect(case)
-        for isa in _core.supported_isas() if isas is None else isas:
+        for isa in isas:
             _check_forward(case, isa, rows, threads)
             if reference.differentiable:
                 _check_gradients(case, isa, rows, threads)
