@@ -60,6 +60,8 @@ Plan::Call checked_call(const Plan& plan, const std::vector<py::array>& feeds, c
     }
     for (size_t i = 0; i < feeds.size(); ++i) check_ids(plan.feeds[i], call.feeds[i], call, images);
     call.steps = images / plan.batch;
+    check(call.steps <= plan.most_steps(), "run", "expected at most ", plan.most_steps(),
+          " steps in a call, got ", call.steps);
     check(outputs.size() == plan.outputs.size(), "run", "expected ", plan.outputs.size(),
           " output arrays, got ", outputs.size());
     for (size_t i = 0; i < outputs.size(); ++i) {

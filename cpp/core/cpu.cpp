@@ -3,6 +3,7 @@
 
 #include <cpuid.h>
 #include <sched.h>
+#include <unistd.h>
 #include <xmmintrin.h>
 
 #include <algorithm>
@@ -64,6 +65,11 @@ int usable_cpus() {
     const int allowed = sched_getaffinity(0, sizeof(mask), &mask) == 0 ? CPU_COUNT(&mask) : 1;
     const double granted = std::min<double>(allowed, std::ceil(cgroup_cpus()));
     return std::max(1, static_cast<int>(granted));
+}
+
+int64_t l2_bytes() {
+    const long bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
+    return bytes > 0 ? bytes : 1 << 20;
 }
 
 void cpu_relax() { _mm_pause(); }

@@ -126,7 +126,7 @@ int undisturbed(int threads) noexcept {
 }
 
 void Crew::open(int64_t segment, bool finished) noexcept {
-    ticket_.store(static_cast<uint64_t>(segment) << 32, std::memory_order_release);
+    ticket_.store(static_cast<uint64_t>(segment) << 2 * kBits, std::memory_order_release);
     segment_.store(static_cast<uint32_t>(segment), std::memory_order_release);
     segment_.notify_all();
     if (finished) {
@@ -196,9 +196,9 @@ double measure_barrier() {
     std::vector<double> nanoseconds;
     for (int round = 0; round < kRounds; ++round) {
         Crew crew;
-        const auto body = [](void* opaque, int /*thread*/, int /*team*/) {
+        const auto body = [](void* opaque, int thread, int /*team*/) {
             const auto two = [](int64_t /*segment*/) { return 2; };
-            static_cast<Crew*>(opaque)->work(kSegments, two, [](int64_t, int64_t) {});
+            static_cast<Crew*>(opaque)->work(thread, kSegments, two, [](int64_t, int64_t) {});
         };
         const int64_t begin = nanoseconds_now();
         parallel_run(2, body, &crew);

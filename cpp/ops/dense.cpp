@@ -11,6 +11,7 @@
 
 #include "ops/gemm.h"
 #include "ops/op.h"
+#include "ops/pieces.h"
 
 namespace pronghorn {
 
@@ -25,6 +26,7 @@ constexpr int64_t kPackedColumns = 256;          // of dy, in one task
 constexpr int64_t kBlockFloats = 32 << 10;       // of the kernel in one task: 128 KB
 constexpr int64_t kStreamBlockFloats = 4 << 10;  // dw, w and their state stay in L1
 constexpr int64_t kSweepBlockFloats = 16 << 10;  // dw of one row mostly never leaves registers
+constexpr int64_t kTerms = 4;                    // of y
 
 class Dense final : public Op {
    public:
@@ -84,9 +86,12 @@ class Dense final : public Op {
             case Job::kOwnLanes:
                 return own_lanes(args, task);
             case Job::kForward:
-                return way_ == Way::kStream   ? forward_stream(args, task)
+                return adds_terms_            ? forward_term(args, task)
+                       : way_ == Way::kStream ? forward_stream(args, task)
                        : way_ == Way::kPanels ? forward_panels(args, task)
                                               : forward_product(args, task);
+            case Job::kAdd:
+                return add_terms(args);
             case Job::kGate:
                 return gate(args);
             case Job::kPack:
@@ -121,6 +126,7 @@ class Dense final : public Op {
         kBackwardLanes,
         kOwnLanes,
         kForward,
+        kAdd,
         kGate,
         kPack,
         kBackward
@@ -182,7 +188,10 @@ class Dense final : public Op {
     int64_t rows_of_task() const {
         constexpr int64_t kUnpacked = 100 * 100 * 100, kPackedRows = 128, kTileRows = 14;
         if (way_ == Way::kStream) {
-            return (rows_ == 1 ? kSweepBlockFloats : kStreamBlockFloats) / units_;
+            if (rows_ > 1) return kStreamBlockFloats / units_;
+            constexpr int64_t kSweepRows = 4;  // at a time
+            const int64_t pairs = blocks(in_ * units_, 2 * kSweepBlockFloats);
+            return blocks(in_, 2 * pairs * kSweepRows) * kSweepRows;
         }
         const int64_t rows = kBlockFloats / units_;
         if (way_ == Way::kPanels) return std::max(rows, kTileRows);
@@ -195,8 +204,15 @@ class Dense final : public Op {
         block_columns_ = std::min(units_, columns_of_task());
         const int64_t forward_scratch =
             way_ == Way::kPanels ? kDepth * round_up(block_columns_) + rows_ * kCopiedRow : 0;
-        signature.stages.push_back(
-            {Phase::kForward, false, blocks(units_, block_columns_), forward_scratch, flops()});
+        adds_terms_ =
+            way_ == Way::kStream && block_columns_ == units_ && in_ * units_ >= kSweepBlockFloats;
+        const int64_t tasks = adds_terms_ ? kTerms : blocks(units_, block_columns_);
+        signature.stages.push_back({Phase::kForward, false, tasks, forward_scratch, flops()});
+        if (adds_terms_) {
+            signature.packed = {kTerms * rows_ * units_};
+            signature.stages.push_back({Phase::kForward, true, 1, 0, 0});
+            jobs_.push_back(Job::kAdd);
+        }
         if (!context.training) return signature;
         if (way_ == Way::kPanels) {
             turns_dy_ = context.wants_gradient[0];
@@ -313,6 +329,23 @@ class Dense final : public Op {
         kernels_->dense_forward({args.in[0], args.in[1] + begin,
                                  bias_ ? args.in[2] + begin : nullptr, args.out + begin, rows_, in_,
                                  std::min(block_columns_, units_ - begin), in_, units_, relu_});
+    }
+
+    /// y is the sum of terms, each from some rows of the kernel: then a thread of two finds in its
+    /// own L2 what it moves in the backward pass.
+    void forward_term(const Args& args, int64_t task) const noexcept {
+        const Range rows = part_of(in_, task, kTerms);
+        kernels_->dense_forward({args.in[0] + rows.begin, args.in[1] + rows.begin * units_,
+                                 bias_ && task == 0 ? args.in[2] : nullptr,
+                                 args.packed + task * rows_ * units_, rows_, rows.count, units_,
+                                 in_, units_, false});
+    }
+
+    void add_terms(const Args& args) const noexcept {
+        const int64_t per_image = rows_ / images_ * units_, size = args.images * per_image;
+        kernels_->sum_sources(size, args.packed + args.first_image * per_image, kTerms,
+                              rows_ * units_, args.out);
+        if (relu_) kernels_->activate(Activation::kRelu, size, args.out, args.out);
     }
 
     // ---- panels
@@ -459,7 +492,7 @@ class Dense final : public Op {
     }
 
     int64_t in_ = 0, units_ = 0, images_ = 0, rows_ = 0;
-    bool bias_ = false, relu_ = false, turns_dy_ = false;
+    bool bias_ = false, relu_ = false, turns_dy_ = false, adds_terms_ = false;
     Way way_ = Way::kProduct;
     std::vector<Job> jobs_;  // by stage
     int64_t block_rows_ = 1, block_columns_ = 1, groups_ = 0;

@@ -12,8 +12,6 @@ namespace pronghorn {
 
 namespace {
 
-// Below this a second thread's barriers cost more than it brings (about 30 us of work).
-constexpr double kLeastFlopsForThreads = 4e6;
 // Slots end on a page of their own, so that threads do not share cache lines.
 constexpr int64_t kSlotPad = 1024;
 
@@ -27,7 +25,7 @@ struct Plan::Run {
     Crew crew;
 };
 
-int Plan::threads_to_use() const { return flops < kLeastFlopsForThreads ? 1 : num_threads(); }
+int Plan::threads_to_use() const { return for_threads ? num_threads() : 1; }
 
 size_t Plan::slot_bytes() const {
     return sizeof(float) * static_cast<size_t>(slot_floats + kSlotPad);
@@ -144,7 +142,7 @@ void Plan::execute(Run& run, int thread, int team) noexcept {
     };
     const auto count = [&](int64_t at) { return static_cast<int64_t>(items_of(at).size()); };
     const int64_t last = number_of_segments * run.call.steps;
-    if (team > 1) return run.crew.work(last, count, run_at);
+    if (team > 1) return run.crew.work(thread, last, count, run_at);
     for (int64_t at = 0; at < last; ++at) {
         for (int64_t item = 0; item < count(at); ++item) run_at(at, item);
     }

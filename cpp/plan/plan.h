@@ -4,6 +4,7 @@
 // The planner fills it, the executor runs it; after the first call nothing is allocated.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <memory>
@@ -157,6 +158,11 @@ class Plan {
     std::vector<Shape> kept_shapes;
     bool updates_parameters = false;
 
+    /// Of a call.
+    int64_t most_steps() const {
+        return Crew::kMostSegments / std::max<int64_t>(1, static_cast<int64_t>(segments.size())) -
+               1;
+    }
     /// Of a call, shared with other plans' calls.
     int64_t memory_bytes() const;
     size_t rows_of_totals() const { return 1 + reported_losses + metrics.size(); }
@@ -187,7 +193,7 @@ class Plan {
     // behind it the gradient block that the task finishes.
     int64_t slot_floats = 0;
     int64_t task_scratch_floats = 0;
-    double flops = 0;  // of a step
+    bool for_threads = true;  // a step is worth more than one
 
     /// Floats of the tensors that a step of the plan reads and writes, each counted once.
     double floats_of(const Step& step) const;

@@ -42,6 +42,11 @@ std::unique_ptr<Plan> Planner::build() {
     pack_slots();
     pack_batch();
     measure_slots();
+    for (const Segment& segment : plan_->segments) {
+        const auto items = static_cast<int64_t>(segment.items.size());
+        check(items <= Crew::kMostItems, "graph", "expected at most ", Crew::kMostItems,
+              " tasks side by side, got ", items, ": give smaller batches");
+    }
     plan_->reserve_memory();
     return std::move(plan_);
 }

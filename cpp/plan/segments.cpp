@@ -4,6 +4,7 @@
 // depend on the threads.
 #include <algorithm>
 
+#include "core/cpu.h"
 #include "plan/planner.h"
 
 namespace pronghorn {
@@ -33,10 +34,12 @@ void Planner::join_steps() {
     for (const auto* group : {&prepare_, &once_, &main_, &final_, &late_}) {
         steps.insert(steps.end(), group->begin(), group->end());
     }
+    double flops = 0;
     for (const Step& step : steps) {
-        plan_->flops += step.info.flops;
+        flops += step.info.flops;
         any_lanes_ |= step.lanes;
     }
+    plan_->for_threads = worth_threads(flops);
     const int once_begin = static_cast<int>(prepare_.size());
     const int main_begin = once_begin + static_cast<int>(once_.size());
     const int main_end = main_begin + static_cast<int>(main_.size());
@@ -52,6 +55,19 @@ void Planner::join_steps() {
         }
         begin = end;
     }
+}
+
+/// Below some 30 us of work a second thread's barriers cost more than it brings; below 5 us where
+/// it brings a second L2 for weights, and what moves them, that are too large for one.
+bool Planner::worth_threads(double flops) const {
+    constexpr double kLeastFlops = 4e6, kLeastWithCache = 3e5;
+    int64_t floats = 0;
+    for (const Parameter& parameter : plan_->parameters) {
+        const int64_t arrays = 1 + static_cast<int64_t>(parameter.slots.size());
+        floats += arrays * parameter.buffer->shape().elements();
+    }
+    const bool fit = floats * static_cast<int64_t>(sizeof(float)) <= l2_bytes();
+    return flops >= (fit ? kLeastFlops : kLeastWithCache);
 }
 
 void Planner::cut_chain(int begin, int end) {

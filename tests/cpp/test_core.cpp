@@ -4,6 +4,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <limits>
@@ -73,12 +75,14 @@ struct Shift {
 void work(void* opaque, int thread, int team) {
     auto& shift = *static_cast<Shift*>(opaque);
     if (thread == 0) shift.team_seen = team;
-    shift.crew.work(Shift::kSegments, Shift::count, [&shift](int64_t segment, int64_t /*item*/) {
-        const int64_t finished = shift.finished.load();
-        const int64_t before = Shift::before(segment);
-        if (finished < before || finished >= before + Shift::count(segment)) ++shift.wrong;
-        ++shift.finished;
-    });
+    shift.crew.work(thread, Shift::kSegments, Shift::count,
+                    [&shift](int64_t segment, int64_t /*item*/) {
+                        const int64_t finished = shift.finished.load();
+                        const int64_t before = Shift::before(segment);
+                        if (finished < before || finished >= before + Shift::count(segment))
+                            ++shift.wrong;
+                        ++shift.finished;
+                    });
 }
 
 }  // namespace
@@ -90,6 +94,40 @@ TEST_CASE("a crew finishes a segment before the next, with more threads than cor
         CHECK(shift.team_seen == threads);
         CHECK(shift.wrong.load() == 0);
         CHECK(shift.finished.load() == Shift::before(Shift::kSegments));
+    }
+}
+
+namespace {
+
+/// One segment; who takes from the front sees numbers rise, who takes from the back sees them fall.
+struct Ends {
+    static constexpr int64_t kItems = 1000;
+    Crew crew;
+    std::array<std::atomic<int>, kItems> taken{};
+    std::atomic<int> wrong{0};
+};
+
+void take_from_an_end(void* opaque, int thread, int /*team*/) {
+    auto& ends = *static_cast<Ends*>(opaque);
+    const bool rises = thread % 2 == 0;
+    int64_t before = rises ? -1 : Ends::kItems;
+    const auto count = [](int64_t /*segment*/) { return Ends::kItems; };
+    ends.crew.work(thread, 1, count, [&](int64_t /*segment*/, int64_t item) {
+        ends.wrong += rises ? item <= before : item >= before;
+        before = item;
+        ++ends.taken[static_cast<size_t>(item)];
+    });
+}
+
+}  // namespace
+
+TEST_CASE("threads take items from both ends, and all of them") {
+    for (int threads : {1, 2, 3}) {
+        Ends ends;
+        parallel_run(threads, take_from_an_end, &ends);
+        CHECK(ends.wrong.load() == 0);
+        CHECK(std::all_of(ends.taken.begin(), ends.taken.end(),
+                          [](const std::atomic<int>& times) { return times.load() == 1; }));
     }
 }
 

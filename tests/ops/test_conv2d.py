@@ -100,11 +100,31 @@ def test_pieces_of_large_images(case):
     )
 
 
+# A small image by itself: dw and dx are tasks of their own.
+@pytest.mark.parametrize("attributes", [{"padding": "same"}, {"strides": [2, 1]}])
+@pytest.mark.parametrize("groups", [1, 3])
+def test_one_small_image(attributes, groups):
+    check_op(
+        "conv2d",
+        [arrays.integers(1, 2, 19, 14, 12)],
+        {**attributes, "groups": groups},
+        parameters=[
+            arrays.integers(2, 3, 3, 12 // groups, 33),
+            arrays.integers(3, 33),
+        ],
+        batches=[1, 2],
+        coordinates=20,
+        algorithm="direct",
+        exact=True,
+    )
+
+
 @pytest.mark.parametrize("isa", _core.supported_isas())
 @pytest.mark.parametrize("attributes", [{"padding": "same"}, {"strides": [2, 2]}])
-def test_pieces_of_images_with_relu(isa, attributes):
+@pytest.mark.parametrize("size", [(21, 20), (9, 8)])
+def test_pieces_of_images_with_relu(isa, attributes, size):
     """Whole numbers: four images, by image, have four times the gradients of one."""
-    x = arrays.integers(1, 1, 21, 20, 24)
+    x = arrays.integers(1, 1, *size, 24)
     weights = [
         arrays.integers(2, 3, 3, 24, 40),
         arrays.integers(3, 40),

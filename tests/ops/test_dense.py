@@ -42,6 +42,19 @@ def test_batches(batch):
     )
 
 
+# Up to 8 rows and a kernel that L2 holds: y is a sum of terms, some of no rows at all.
+@pytest.mark.parametrize("batch", [1, 3, 7])
+@pytest.mark.parametrize(("inputs", "units"), [(576, 120), (173, 101), (2, 9000)])
+def test_terms(batch, inputs, units):
+    check_op(
+        "dense",
+        [arrays.normal(1, batch, inputs)],
+        parameters=[arrays.normal(2, inputs, units), arrays.normal(3, units)],
+        batches=[batch],
+        coordinates=60,
+    )
+
+
 # Products in panels, up to 64 rows: blocks of rows and columns, and ends of them.
 @pytest.mark.parametrize("batch", [9, 17, 64, 65])
 @pytest.mark.parametrize(("inputs", "units"), [(300, 141), (531, 32), (40, 523)])
