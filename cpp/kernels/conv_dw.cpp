@@ -110,6 +110,17 @@ struct Tile {
         });
     }
 
+    /// The tile's rows of x, pixel after pixel.
+    static void copy_x(const ConvGradient& gradient, const Block& block, float* to) {
+        const float* x = gradient.x + gradient.run_offset[block.run] + block.k;
+        for (int64_t h = block.h; h < block.h_end; ++h) {
+            const float* from = x + h * gradient.x_row + block.w * gradient.x_pixel;
+            for (int64_t w = block.w; w < block.w_end; ++w, from += gradient.x_pixel, to += kRows) {
+                __builtin_memcpy(to, from, kRows * sizeof(float));
+            }
+        }
+    }
+
     /// body(address, row, vector) for every vector of the tile.
     template <typename Body>
     static void for_elements(float* dw, int64_t dw_row, Body body) {
@@ -120,6 +131,16 @@ struct Tile {
         }
     }
 };
+
+using CopyFunction = void (*)(const ConvGradient& gradient, const Block& block, float* to);
+
+template <int kRows>
+CopyFunction copy_of(int64_t rows) {
+    if constexpr (kRows > 1) {
+        if (rows < kRows) return copy_of<kRows - 1>(rows);
+    }
+    return &Tile<kRows, 2, false, SideBySide>::copy_x;
+}
 
 template <int kRows, int kVectors, bool kMasked, template <int> typename Rows>
 TileFunction tile_of(int64_t rows) {
@@ -152,21 +173,35 @@ void add_tiles(const ConvGradient& gradient, Block& block, int vectors, bool sid
     }
 }
 
+/// How rows are cut: into `tiles`, the first `larger` ones with a row more.
+struct RowTiles {
+    RowTiles(int64_t length, int64_t most)
+        : tiles(ceil_div(length, most)), rows(length / tiles), larger(length % tiles) {}
+    int64_t size(int64_t tile) const { return rows + (tile < larger ? 1 : 0); }
+    int64_t begin(int64_t tile) const { return tile * rows + min_of(tile, larger); }
+    int64_t tiles, rows, larger;
+};
+
 /// All rows of dw for the block's columns, in tiles that differ by one row at most.
 void add_rows(const ConvGradient& gradient, Block block, int vectors) {
     // Fewer than 8 sums do not hide the latency of a multiply-add.
     const bool side_by_side = gradient.run_length >= (vectors == 1 ? 9 : 7);
     const int64_t groups = side_by_side ? gradient.runs : 1;
     const int64_t length = gradient.runs * gradient.run_length / groups;
-    const int64_t tiles = ceil_div(length, most_rows(vectors, side_by_side));
-    const int64_t rows = length / tiles, larger = length % tiles;
+    const RowTiles cut(length, most_rows(vectors, side_by_side));
     for (int64_t group = 0; group < groups; ++group) {
-        add_tiles(gradient, block, vectors, side_by_side, rows + 1, larger);
-        add_tiles(gradient, block, vectors, side_by_side, rows, tiles - larger);
+        add_tiles(gradient, block, vectors, side_by_side, cut.rows + 1, cut.larger);
+        add_tiles(gradient, block, vectors, side_by_side, cut.rows, cut.tiles - cut.larger);
     }
 }
 
 constexpr int64_t kPixels = 256;  // whose dy, 32 KB for two vectors of AVX-512, stays in L1
+
+void take_dy(const ConvGradient& gradient, Block& block) {
+    block.dy = gradient.dy + block.h * gradient.dy_row + block.w * gradient.dy_pixel + block.column;
+    block.dy_row = gradient.dy_row;
+    block.dy_pixel = gradient.dy_pixel;
+}
 
 /// The columns of dy that the block needs, side by side.
 void copy_dy(Block& block, int vectors, float* copy) {
@@ -185,21 +220,72 @@ void copy_dy(Block& block, int vectors, float* copy) {
     block.dy_pixel = pixel;
 }
 
+/// The block's tiles [first, end) of a run, from copies of their rows of x one behind the other,
+/// and dy of two vectors of columns.
+void add_copied_tiles(const ConvGradient& gradient, Block block, const RowTiles& cut, int64_t first,
+                      int64_t end, const float* x_copy) {
+    static constexpr int64_t kStart = 0;
+    const bool masked = block.tail != kLanes;
+    ConvGradient copied = gradient;
+    copied.run_offset = &kStart;
+    const int64_t pixels = (block.h_end - block.h) * (block.w_end - block.w);
+    const int64_t row = block.run * gradient.run_length;
+    block.h = block.w = block.run = block.k = 0;
+    block.h_end = 1;
+    block.w_end = pixels;
+    for (int64_t tile = first; tile < end; ++tile) {
+        const int64_t rows = cut.size(tile);
+        block.row = row + cut.begin(tile);
+        copied.x = x_copy + (cut.begin(tile) - cut.begin(first)) * pixels;
+        copied.x_pixel = rows;
+        (masked ? tile_with<2, true> : tile_with<2, false>)(rows, true)(copied, block);
+    }
+}
+
+/// Where pixels of x lie so far apart that they share ways of the cache: some tiles' rows are
+/// copied and serve all pairs of vectors of columns. Leaves a last single vector, where there is
+/// one.
+void add_pairs_copied(const ConvGradient& gradient, Block& block, float* dy_copy) {
+    constexpr int kMost = most_rows(2, true), kTiles = 98 / kMost;
+    alignas(64) float x_copy[kTiles * kMost * kPixels];
+    const int64_t pixels = (block.h_end - block.h) * (block.w_end - block.w);
+    const RowTiles cut(gradient.run_length, kMost);
+    Block part = block;
+    for (part.run = 0; part.run < gradient.runs; ++part.run) {
+        for (int64_t first = 0; first < cut.tiles; first += kTiles) {
+            const int64_t end = min_of(first + kTiles, cut.tiles);
+            for (int64_t tile = first; tile < end; ++tile) {
+                part.k = cut.begin(tile);
+                copy_of<kMost>(cut.size(tile))(gradient, part,
+                                               x_copy + (part.k - cut.begin(first)) * pixels);
+            }
+            for (part.column = 0; gradient.out_c - part.column > kLanes;
+                 part.column += 2 * kLanes) {
+                const int64_t rest = gradient.out_c - part.column - kLanes;
+                part.tail = static_cast<int>(min_of(kLanes, rest));
+                take_dy(gradient, part);
+                copy_dy(part, 2, dy_copy);
+                add_copied_tiles(gradient, part, cut, first, end, x_copy);
+            }
+        }
+    }
+    block.column = part.column;
+}
+
 /// All of dw for the block's pixels.
 void add_block(const ConvGradient& gradient, Block block) {
     alignas(64) float copy[kPixels * 2 * kLanes];
-    // Many passes over a dy of wide pixels: a copy shares neither pages nor ways of the cache.
-    const bool copies =
-        gradient.runs * gradient.run_length >= 256 && gradient.dy_pixel >= 8 * kLanes;
+    // Many passes over wide pixels: a copy shares neither pages nor ways of the cache.
+    constexpr int64_t kWide = 8 * kLanes;
+    const bool copies_dy = gradient.runs * gradient.run_length >= 256 && gradient.dy_pixel >= kWide;
+    const int64_t narrowest = min_of(gradient.x_pixel, min_of(gradient.run_length, gradient.out_c));
+    if (narrowest >= 2 * kWide) add_pairs_copied(gradient, block, copy);
     while (block.column < gradient.out_c) {
         const int64_t rest = gradient.out_c - block.column;
         const int vectors = rest > kLanes ? 2 : 1;
         block.tail = static_cast<int>(min_of(kLanes, rest - (vectors - 1) * kLanes));
-        block.dy =
-            gradient.dy + block.h * gradient.dy_row + block.w * gradient.dy_pixel + block.column;
-        block.dy_row = gradient.dy_row;
-        block.dy_pixel = gradient.dy_pixel;
-        if (copies) copy_dy(block, vectors, copy);
+        take_dy(gradient, block);
+        if (copies_dy) copy_dy(block, vectors, copy);
         add_rows(gradient, block, vectors);
         block.column += vectors * kLanes;
     }

@@ -85,9 +85,18 @@ Shape random_shape(std::mt19937& random) {
     return s;
 }
 
-/// Shapes that random ones seldom are: long sums, many pixels, strides of 4096 bytes, one pixel.
+/// Shapes that random ones seldom are: long sums, many pixels, wide ones, strides of 4096 bytes,
+/// one pixel.
 std::vector<Shape> chosen_shapes() {
     return {
+        {.in_c = 301, .out_c = 283, .out_h = 2, .out_w = 9, .kernel_h = 2, .kernel_w = 1, .gap = 3},
+        {.in_c = 257,
+         .out_c = 260,
+         .out_h = 1,
+         .out_w = 300,
+         .kernel_h = 1,
+         .kernel_w = 1,
+         .accumulate = true},
         {.in_c = 1300,
          .out_c = 40,
          .out_h = 5,
