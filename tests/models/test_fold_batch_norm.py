@@ -12,10 +12,11 @@ X = arrays.normal(1, 21, *SHAPE)
 
 
 def randomized(model):
+    """Variances far enough from 0 that norms do not multiply rounding errors."""
     rng = np.random.default_rng(5)
     for weight in model.weights:
         drawn = rng.normal(size=weight.shape)
-        weight.assign(np.abs(drawn) if "variance" in weight.name else drawn)
+        weight.assign(0.5 + np.abs(drawn) if "variance" in weight.name else drawn)
     return model
 
 
