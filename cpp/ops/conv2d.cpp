@@ -78,6 +78,7 @@ class Convolution final : public Op {
         ConvProblem& p = problem_;
         p.kernels = context.kernels;
         p.predicts = context.predicts;
+        p.halves = context.training && context.spreads;
         p.in_planes = context.layouts[0] == Layout::kPlanes;
         p.wants_dx = context.training && context.wants_gradient[0];
         p.wants_dw = context.training && context.wants_gradient[1];

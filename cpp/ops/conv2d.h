@@ -20,6 +20,7 @@ struct ConvProblem {
     bool gate_taken = false;  // dx is masked by the ReLU before x
     bool wants_dx = false, wants_dw = false, wants_db = false;
     bool predicts = false;      // neither a backward pass nor a loss follows
+    bool halves = false;        // a small image by itself is worth two tasks
     bool in_planes = false;     // x comes in planes
     bool all_by_image = false;  // every stage has to be, for an op that runs them itself
     const Kernels* kernels = nullptr;

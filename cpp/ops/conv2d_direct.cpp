@@ -5,8 +5,9 @@
 //
 // The gradient of x is one of dy (conv2d_phases.h).
 //
-// By image, mostly. A few large images are cut into pieces, rows or columns of the output, so that
-// threads have something to share; then dw is cut, too, and a task owns some rows of it.
+// By image, mostly. A few large images (or one small one, where threads wait) are cut into pieces,
+// rows or columns of the output, so that threads have something to share; then dw is cut, too, and
+// a task owns some rows of it.
 #include <cstring>
 #include <numeric>
 
@@ -52,19 +53,19 @@ class ConvDirect final : public ConvAlgorithm {
             forward_packed_ = checked_product(p_.groups, forward_group_);
         }
         packed_ = forward_packed_ + dx_.weights;
+        const double work = p_.flops() / static_cast<double>(p_.batch);
+        const bool large = cuts_images(p_.batch, work);
+        constexpr double kWorthHalves = 2e5;
         cut_ = layout_ == Layout::kRows && p_.groups == 1 && !p_.is_volume() && !p_.all_by_image &&
-               cuts_images(p_.batch, p_.flops() / static_cast<double>(p_.batch));
-        // A small image by itself: dw and dx side by side.
-        constexpr double kLeastFlops = 2e5;
-        apart_ = layout_ == Layout::kRows && !cut_ && p_.batch == 1 && !p_.all_by_image &&
-                 p_.wants_dx && p_.wants_dw && p_.flops() >= kLeastFlops;
+               (large || (p_.halves && p_.batch == 1 && work >= kWorthHalves));
         if (!cut_) return;
+        const int64_t most = large ? kPieces : 2;
         const int64_t panel = p_.kernels->panel, weights = depth_ * p_.out_c;
-        pieces_ = Pieces::of(p_.height.out, p_.out_c / panel, weights > p_.in_size());
+        pieces_ = Pieces::of(p_.height.out, p_.out_c / panel, weights > p_.in_size(), most);
         dx_pieces_ = Pieces::of((p_.height.in + p_.height.stride - 1) / p_.height.stride,
-                                p_.in_c / panel, weights > p_.out_size() && !dx_.has_gaps);
+                                p_.in_c / panel, weights > p_.out_size() && !dx_.has_gaps, most);
         const auto runs = static_cast<int64_t>(run_offset_.size());
-        dw_pieces_ = even_pieces(runs, run_length_);
+        dw_pieces_ = large ? even_pieces(runs, run_length_) : 1;
     }
 
     Signature plan() override {
@@ -86,8 +87,8 @@ class ConvDirect final : public ConvAlgorithm {
         const int64_t dy = copies_dy() ? dx_.dy_size * lanes_ : 0;
         if (!cut_) {
             signature.stages.push_back(
-                {Phase::kBackward, !apart_, apart_ ? 2 : 1, padded + dy, p_.backward_flops()});
-            signature.stages.back().in_place = !apart_ && masks_in_place();
+                {Phase::kBackward, true, 1, padded + dy, p_.backward_flops()});
+            signature.stages.back().in_place = masks_in_place();
         }
         // Before dx: where nobody else reads x, it makes room for that.
         if (cut_ && (p_.wants_dw || p_.wants_db)) {
@@ -106,7 +107,7 @@ class ConvDirect final : public ConvAlgorithm {
         signature.backward_reads[0] = p_.wants_dw;
         signature.backward_reads_output = p_.masks_dy();
         signature.gradient[1] = signature.gradient[2] =
-            cut_ || apart_ ? GradientBy::kOwner : GradientBy::kParts;
+            cut_ ? GradientBy::kOwner : GradientBy::kParts;
         return signature;
     }
 
@@ -121,7 +122,7 @@ class ConvDirect final : public ConvAlgorithm {
             if (stage == forward_stage_) {
                 forward(args, i, whole(p_.height.out, group_out_));
             } else {
-                backward(args, i, !apart_ || task == 0, !apart_ || task == 1);
+                backward(args, i);
             }
         }
     }
@@ -129,9 +130,6 @@ class ConvDirect final : public ConvAlgorithm {
     bool masks_dx() const override { return true; }
 
     Range owned(int stage, int input, int64_t task) const noexcept override {
-        if (apart_ && stage > forward_stage_ && task == 0) {
-            return {0, input == 1 ? depth_ * p_.out_c : p_.out_c};
-        }
         if (!cut_ || stage != gradient_stage_) return {};
         if (input == 2) return task == 0 ? Range{0, p_.out_c} : Range{};
         const Range rows = part_of(run_length_, task % dw_pieces_, dw_pieces_);
@@ -351,21 +349,20 @@ class ConvDirect final : public ConvAlgorithm {
     }
 
     /// dx comes last: it may take the place of x.
-    void backward(const Args& args, int64_t image, bool weights, bool inputs) const noexcept {
+    void backward(const Args& args, int64_t image) const noexcept {
         const float* dy = masked_dy(args, image, args.scratch, all_dy());
         const float* inside = dy + inside_dy();
         const bool add = args.accumulate || image > 0;
-        if (weights && args.d_in[1] != nullptr) {
+        if (args.d_in[1] != nullptr) {
             float* scratch = args.scratch + (copies_dy() ? dx_.dy_size * lanes_ : 0);
             backward_w(padded_x(args, image, scratch, {0, p_.padded_h()}), inside, args, add);
         }
-        const bool bias = weights && args.d_in[2] != nullptr;
-        for (int64_t slice = 0; bias && slice < p_.depth.out; ++slice) {
+        for (int64_t slice = 0; args.d_in[2] != nullptr && slice < p_.depth.out; ++slice) {
             (layout_ == Layout::kLanes ? p_.kernels->channel_sums_lanes : p_.kernels->channel_sums)(
                 inside + slice * dx_.dy_plane * lanes_, p_.height.out, p_.width.out, p_.out_c,
                 dx_.dy_row, p_.out_c, args.d_in[2], add || slice > 0);
         }
-        if (inputs && args.d_in[0] != nullptr) backward_x(dy, 0, args, image, whole(1, group_in_));
+        if (args.d_in[0] != nullptr) backward_x(dy, 0, args, image, whole(1, group_in_));
     }
 
     ConvGradient gradient_of(const float* x, const float* dy, const Args& args,
@@ -483,8 +480,7 @@ class ConvDirect final : public ConvAlgorithm {
     int64_t forward_packed_ = 0, packed_ = 0;  // of all of them; with those for dx behind
     int64_t pack_pieces_ = 0;                  // of a tap, input channels; 0: one task packs all
     int forward_stage_ = 0;
-    bool cut_ = false;    // into pieces, of y, of dx, and of each run's rows of dw
-    bool apart_ = false;  // the backward pass is two tasks, dw and dx
+    bool cut_ = false;  // into pieces, of y, of dx, and of each run's rows of dw
     Pieces pieces_, dx_pieces_;
     int64_t dw_pieces_ = 1;
     int gradient_stage_ = -1;  // of pieces of dw

@@ -104,6 +104,7 @@ struct PlanContext {
     std::vector<Layout> layouts;  // the inputs come in
     bool training = false;        // a backward pass follows
     bool predicts = false;        // neither that nor a loss does
+    bool spreads = false;         // weights and what moves them need more than one L2
     std::array<bool, kMaxInputs> wants_gradient;
     std::string conv_algorithm;  // "auto" or a forced one
 

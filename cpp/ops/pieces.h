@@ -59,9 +59,12 @@ inline Range share_of(int64_t size, int64_t number, int64_t count) {
 struct Pieces {
     int64_t rows = 1, columns = 1;
 
-    static Pieces of(int64_t rows, int64_t panels, bool weights_outweigh) {
-        if (weights_outweigh && panels >= kPieces / 2) return {1, std::min(kPieces, panels)};
-        return {std::min(kPieces, rows), 1};
+    static Pieces of(int64_t rows, int64_t panels, bool weights_outweigh,
+                     int64_t pieces = kPieces) {
+        if (weights_outweigh && panels >= std::max<int64_t>(2, pieces / 2)) {
+            return {1, std::min(pieces, panels)};
+        }
+        return {std::min(pieces, rows), 1};
     }
     int64_t count() const { return rows * columns; }
 };

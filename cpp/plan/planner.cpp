@@ -128,6 +128,7 @@ void Planner::place_node(std::string name, Op* op, std::vector<int> inputs, int 
     context.output = spec(output);
     context.training = graph_.training() && value(output).wants_gradient;
     context.predicts = predicts();
+    context.spreads = spreads();
     context.conv_algorithm = request_.conv_algorithm;
     Placed placed;
     for (size_t i = 0; i < inputs.size(); ++i) {

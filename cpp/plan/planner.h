@@ -78,7 +78,7 @@ class Planner {
 
     // segments.cpp
     void join_steps();
-    bool worth_threads(double flops) const;
+    bool spreads() const;
     void cut_chain(int begin, int end);
     void cut_tasks(int begin, int end, bool once_per_call);
     void cut_final();

@@ -20,6 +20,9 @@ constexpr int64_t kEnoughParts = 4;
 constexpr double kLeastFlopsOfPart = 1e6;
 // What a core computes while it reads or writes a float.
 constexpr double kFlopsPerFloat = 20;
+// Below this (some 30 us of work) a second thread's barriers cost more than it brings, or below
+// that (some 5) where it brings a second L2 that is needed.
+constexpr double kLeastFlopsForThreads = 4e6, kLeastFlopsWithCaches = 3e5;
 
 /// Of a step, in floating-point operations: what it computes, or as long as it reads and writes.
 double work_of(const Plan& plan, const Step& step) {
@@ -39,7 +42,7 @@ void Planner::join_steps() {
         flops += step.info.flops;
         any_lanes_ |= step.lanes;
     }
-    plan_->for_threads = worth_threads(flops);
+    plan_->for_threads = flops >= (spreads() ? kLeastFlopsWithCaches : kLeastFlopsForThreads);
     const int once_begin = static_cast<int>(prepare_.size());
     const int main_begin = once_begin + static_cast<int>(once_.size());
     const int main_end = main_begin + static_cast<int>(main_.size());
@@ -57,17 +60,15 @@ void Planner::join_steps() {
     }
 }
 
-/// Below some 30 us of work a second thread's barriers cost more than it brings; below 5 us where
-/// it brings a second L2 for weights, and what moves them, that are too large for one.
-bool Planner::worth_threads(double flops) const {
-    constexpr double kLeastFlops = 4e6, kLeastWithCache = 3e5;
+/// Whether parameters and what moves them are too large for one L2: then the caches of several
+/// threads are worth having for much less work.
+bool Planner::spreads() const {
     int64_t floats = 0;
     for (const Parameter& parameter : plan_->parameters) {
         const int64_t arrays = 1 + static_cast<int64_t>(parameter.slots.size());
         floats += arrays * parameter.buffer->shape().elements();
     }
-    const bool fit = floats * static_cast<int64_t>(sizeof(float)) <= l2_bytes();
-    return flops >= (fit ? kLeastFlops : kLeastWithCache);
+    return floats * static_cast<int64_t>(sizeof(float)) > l2_bytes();
 }
 
 void Planner::cut_chain(int begin, int end) {
