@@ -64,8 +64,7 @@ class ConvDirect final : public ConvAlgorithm {
         pieces_ = Pieces::of(p_.height.out, p_.out_c / panel, weights > p_.in_size(), most);
         dx_pieces_ = Pieces::of((p_.height.in + p_.height.stride - 1) / p_.height.stride,
                                 p_.in_c / panel, weights > p_.out_size() && !dx_.has_gaps, most);
-        const auto runs = static_cast<int64_t>(run_offset_.size());
-        dw_pieces_ = large ? even_pieces(runs, run_length_) : 1;
+        if (large) dw_pieces_ = even_pieces(static_cast<int64_t>(run_offset_.size()), run_length_);
     }
 
     Signature plan() override {

@@ -188,10 +188,8 @@ class Dense final : public Op {
     int64_t rows_of_task() const {
         constexpr int64_t kUnpacked = 100 * 100 * 100, kPackedRows = 128, kTileRows = 14;
         if (way_ == Way::kStream) {
-            if (rows_ > 1) return kStreamBlockFloats / units_;
-            constexpr int64_t kSweepRows = 4;  // at a time
-            const int64_t pairs = blocks(in_ * units_, 2 * kSweepBlockFloats);
-            return blocks(in_, 2 * pairs * kSweepRows) * kSweepRows;
+            const int64_t floats = rows_ == 1 ? kSweepBlockFloats : kStreamBlockFloats;
+            return blocks(in_, 2 * blocks(in_ * units_, 2 * floats));
         }
         const int64_t rows = kBlockFloats / units_;
         if (way_ == Way::kPanels) return std::max(rows, kTileRows);
@@ -303,20 +301,13 @@ class Dense final : public Op {
         if (args.d_in[1] != nullptr) {
             const int64_t lanes = kernels_->lanes;
             const int64_t begin = task * block_rows_;
-            Conv conv{};
-            conv.x = args.in[0] + begin * lanes;
-            conv.x_row = conv.x_pixel = lanes;
+            Conv conv = product(args.in[0] + begin * lanes, lanes, args.d_in[1], units_);
             conv.run_offset = group_offset_.data();
             conv.runs = groups_;
-            conv.run_length = lanes;
             conv.weights = args.saved;
             conv.w_panel = kernels_->panel;
             conv.w_row = units_;
-            conv.y = args.d_in[1];
-            conv.y_row = conv.y_pixel = units_;
-            conv.out_h = 1;
             conv.out_w = std::min(block_rows_, in_ - begin);
-            conv.out_c = units_;
             kernels_->conv_rows(conv);
         }
         own_bias(args, args.saved, task);
