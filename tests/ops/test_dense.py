@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """dense: streams, products and lanes; any rank; sums that must be exact."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pronghorn._native import core as _core
 from pronghorn.testing import arrays, check_op
+from pronghorn.testing.running import add_parameters
 
 # shape of an image, units, bias
 CASES = {
@@ -42,17 +45,31 @@ def test_batches(batch):
     )
 
 
-# Up to 8 rows and a kernel that L2 holds: y is a sum of terms, some of no rows at all.
-@pytest.mark.parametrize("batch", [1, 3, 7])
+@pytest.mark.parametrize("isa", _core.supported_isas())
+@pytest.mark.parametrize("batch", [1, 3, 8])
 @pytest.mark.parametrize(("inputs", "units"), [(576, 120), (173, 101), (2, 9000)])
-def test_terms(batch, inputs, units):
-    check_op(
-        "dense",
-        [arrays.normal(1, batch, inputs)],
-        parameters=[arrays.normal(2, inputs, units), arrays.normal(3, units)],
-        batches=[batch],
-        coordinates=60,
-    )
+def test_terms(isa, batch, inputs, units):
+    """Where there are weights for more than one L2, y is a sum of terms.
+
+    Some may be of no rows at all. Whole numbers: the same sums.
+    """
+    x = arrays.integers(1, batch, inputs)
+    weights = [arrays.integers(2, inputs, units), arrays.integers(3, units)]
+    found = []
+    for unused in (1, 1 << 21):
+        graph = _core.Graph(batch, True, isa)
+        y = graph.input(x.shape[1:], "float32", True)
+        others = np.zeros(unused, np.float32)
+        *parameters, _ = add_parameters(graph, [*weights, others], True)
+        y = graph.add("dense", [y, *parameters])
+        y = graph.add("activation", [y], {"kind": "relu"})
+        loss = graph.add("mean_absolute_error", [y, graph.input((units,))])
+        plan = graph.compile(losses=[(loss, -1, "sum", float(units))])
+        target = np.full((batch, units), 5, np.float32)
+        found.append(plan.gradients([x, target], np.arange(batch))[:3])
+    assert found[0][0].any()
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 # Products in panels, up to 64 rows: blocks of rows and columns, and ends of them.
