@@ -3,7 +3,6 @@
 
 #include <cpuid.h>
 #include <sched.h>
-#include <unistd.h>
 #include <xmmintrin.h>
 
 #include <algorithm>
@@ -68,8 +67,16 @@ int usable_cpus() {
 }
 
 int64_t l2_bytes() {
-    const long bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
-    return bytes > 0 ? bytes : 1 << 20;
+    static const int64_t bytes = [] {
+        int64_t size = 0;
+        char unit = 0;
+        std::ifstream cache("/sys/devices/system/cpu/cpu0/cache/index2/size");
+        cache >> size >> unit;
+        return size > 0 && unit == 'K'   ? size << 10
+               : size > 0 && unit == 'M' ? size << 20
+                                         : 1 << 20;
+    }();
+    return bytes;
 }
 
 void cpu_relax() { _mm_pause(); }

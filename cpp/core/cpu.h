@@ -18,7 +18,7 @@ std::string cpu_name();
 /// (cgroup v2 cpu.max, v1 cpu.cfs_quota_us), at least 1.
 int usable_cpus();
 
-/// Of a core's second cache; 1 MB where the system does not say.
+/// Of the first core's second cache, whatever core this is; 1 MB where the system does not say.
 int64_t l2_bytes();
 
 /// Tells the core that this is a spin loop.

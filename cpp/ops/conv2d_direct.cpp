@@ -5,9 +5,9 @@
 //
 // The gradient of x is one of dy (conv2d_phases.h).
 //
-// By image, mostly. A few large images (or one small one, where threads wait) are cut into pieces,
-// rows or columns of the output, so that threads have something to share; then dw is cut, too, and
-// a task owns some rows of it.
+// By image, mostly. A few large images, or a small one by itself, are cut into pieces, rows or
+// columns of the output, so that threads have something to share; then dw is cut, too, and a task
+// owns some rows of it.
 #include <cstring>
 #include <numeric>
 

@@ -24,6 +24,7 @@ std::unique_ptr<Plan> Planner::build() {
     plan_->parameters = graph_.parameters;
     plan_->optimizer = request_.optimizer;
     plan_->updates_parameters = request_.optimizer != nullptr;
+    spreads_ = needs_caches();
     values_.resize(graph_.tensors.size());
     mark_gradients();
     place_feeds();
@@ -128,7 +129,7 @@ void Planner::place_node(std::string name, Op* op, std::vector<int> inputs, int 
     context.output = spec(output);
     context.training = graph_.training() && value(output).wants_gradient;
     context.predicts = predicts();
-    context.spreads = spreads();
+    context.spreads = spreads_;
     context.conv_algorithm = request_.conv_algorithm;
     Placed placed;
     for (size_t i = 0; i < inputs.size(); ++i) {

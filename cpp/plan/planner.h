@@ -78,7 +78,7 @@ class Planner {
 
     // segments.cpp
     void join_steps();
-    bool spreads() const;
+    bool needs_caches() const;
     void cut_chain(int begin, int end);
     void cut_tasks(int begin, int end, bool once_per_call);
     void cut_final();
@@ -123,6 +123,7 @@ class Planner {
     std::vector<Step> prepare_, once_, main_, final_, late_;
     std::vector<Chain> chains_;
     bool any_lanes_ = false;
+    bool spreads_ = false;  // what PlanContext::spreads says
     // By target: the places of the terms of its gradient, and whether late_ reads or adds to it.
     std::vector<std::vector<int>> gradient_places_;
     std::vector<bool> is_late_;

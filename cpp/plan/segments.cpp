@@ -42,7 +42,7 @@ void Planner::join_steps() {
         flops += step.info.flops;
         any_lanes_ |= step.lanes;
     }
-    plan_->for_threads = flops >= (spreads() ? kLeastFlopsWithCaches : kLeastFlopsForThreads);
+    plan_->for_threads = flops >= (spreads_ ? kLeastFlopsWithCaches : kLeastFlopsForThreads);
     const int once_begin = static_cast<int>(prepare_.size());
     const int main_begin = once_begin + static_cast<int>(once_.size());
     const int main_end = main_begin + static_cast<int>(main_.size());
@@ -62,7 +62,7 @@ void Planner::join_steps() {
 
 /// Whether parameters and what moves them are too large for one L2: then the caches of several
 /// threads are worth having for much less work.
-bool Planner::spreads() const {
+bool Planner::needs_caches() const {
     int64_t floats = 0;
     for (const Parameter& parameter : plan_->parameters) {
         const int64_t arrays = 1 + static_cast<int64_t>(parameter.slots.size());

@@ -149,6 +149,11 @@ TEST_CASE("the number of threads is checked") {
     CHECK(usable_cpus() >= 1);
 }
 
+TEST_CASE("the second cache has a size of some sense") {
+    CHECK(l2_bytes() >= 128 << 10);
+    CHECK(l2_bytes() <= 64 << 20);
+}
+
 TEST_CASE("a forked child runs its own team and finds locks open") {
     Shift first;
     parallel_run(2, work, &first);
