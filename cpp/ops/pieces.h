@@ -42,13 +42,19 @@ inline Range part_of(int64_t size, int64_t number, int64_t count) {
     return {begin, size * (number + 1) / count - begin};
 }
 
-/// The same of what tasks share: the first ones get up to one and a half times as much as the
-/// average and the last ones half, so that threads end together.
+/// The same of what threads share, who take parts from both ends: these are up to one and a half
+/// times as large as the average and those in the middle half, and both halves are alike, so that
+/// threads end together.
 inline Range share_of(int64_t size, int64_t number, int64_t count) {
-    if (size < 2 * count) return part_of(size, number, count);
+    if (count <= 2 || size < 2 * count) return part_of(size, number, count);
     const int64_t all = count * (2 * count + 1);
-    const auto end_of = [=](int64_t shares) {
-        return (size * shares * (3 * count + 1 - shares) + all - 1) / all;
+    // Of sizes 3 count - 2 r for r < count the first parts get r = 0, 3, 4, 7 ..., the last ones,
+    // from the end, 1, 2, 5, 6 ...
+    const auto end_of = [=](int64_t parts) {
+        const int64_t rest = count - parts;
+        const int64_t sum = 2 * parts < count ? parts * (3 * count + 2 - 2 * parts) - parts / 2 * 2
+                                              : all - rest * (3 * count - 2 * rest) - rest / 2 * 2;
+        return (size * sum + all - 1) / all;
     };
     const int64_t begin = end_of(number);
     return {begin, end_of(number + 1) - begin};

@@ -2,11 +2,13 @@
 // The planner and the executor on small graphs, against numbers worked out here.
 #include <doctest/doctest.h>
 
+#include <cstdlib>
 #include <numeric>
 #include <vector>
 
 #include "core/arena.h"
 #include "core/parallel.h"
+#include "ops/pieces.h"
 #include "plan/plan.h"
 
 using namespace pronghorn;
@@ -189,6 +191,24 @@ TEST_CASE("a tensor that two nodes read gets the sum of their gradients") {
     for (size_t i = 0; i < 4; ++i) {
         CHECK(dk[i] == doctest::Approx(slope(k, i)).epsilon(1e-4));
     }
+}
+
+TEST_CASE("shares follow each other, none is empty, and both halves of them are alike") {
+    for (int64_t count = 1; count <= 16; ++count) {
+        for (const int64_t size : {count, 2 * count, 2 * count + 1, int64_t{100}, int64_t{12345}}) {
+            int64_t end = 0, half = 0;
+            for (int64_t i = 0; i < count; ++i) {
+                const Range share = share_of(size, i, count);
+                CHECK(share.begin == end);
+                CHECK(share.count > 0);
+                end += share.count;
+                if (2 * i + 2 == count) half = end;
+            }
+            CHECK(end == size);
+            if (count % 2 == 0) CHECK(std::abs(2 * half - size) <= 2 + size / 30);
+        }
+    }
+    CHECK(share_of(800, 0, 8).count > 2 * share_of(800, 3, 8).count);
 }
 
 TEST_CASE("wrong graphs are refused with the op's name and both shapes") {
