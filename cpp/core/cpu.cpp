@@ -67,7 +67,7 @@ int usable_cpus() {
 }
 
 int64_t l2_bytes() {
-    static const int64_t bytes = [] {
+    static const int64_t kBytes = [] {
         int64_t size = 0;
         char unit = 0;
         std::ifstream cache("/sys/devices/system/cpu/cpu0/cache/index2/size");
@@ -76,7 +76,7 @@ int64_t l2_bytes() {
                : size > 0 && unit == 'M' ? size << 20
                                          : 1 << 20;
     }();
-    return bytes;
+    return kBytes;
 }
 
 void cpu_relax() { _mm_pause(); }
