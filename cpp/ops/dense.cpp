@@ -202,8 +202,8 @@ class Dense final : public Op {
         block_columns_ = std::min(units_, columns_of_task());
         const int64_t forward_scratch =
             way_ == Way::kPanels ? kDepth * round_up(block_columns_) + rows_ * kCopiedRow : 0;
-        adds_terms_ =
-            way_ == Way::kStream && block_columns_ == units_ && in_ * units_ >= kSweepBlockFloats;
+        adds_terms_ = context.spreads && way_ == Way::kStream && block_columns_ == units_ &&
+                      in_ * units_ >= kSweepBlockFloats;
         const int64_t tasks = adds_terms_ ? kTerms : blocks(units_, block_columns_);
         signature.stages.push_back({Phase::kForward, false, tasks, forward_scratch, flops()});
         if (adds_terms_) {

@@ -51,7 +51,7 @@ CHAINS = {
     "activation first": ((4, 5, 6), [TANH, FLATTEN, DENSE], [(120, 7)]),
     "dense relu": ((30,), [DENSE, RELU], [(30, 20)]),
     "dense relu dense": ((30,), [DENSE, RELU, DENSE, SIGMOID], [(30, 20), (20, 5)]),
-    "dense relu, in terms": ((170,), [DENSE, RELU, DENSE], [(170, 101), (101, 5)]),
+    "dense relu dense, larger": ((170,), [DENSE, RELU, DENSE], [(170, 101), (101, 5)]),
     "dense on pixels": ((4, 5, 6), [DENSE, RELU, MAX_POOL], [(6, 9)]),
     "stride skips cells": (
         (8, 5, 20), [TANH, ("conv2d", {"strides": [3, 3]})], [(2, 2, 20, 10)]),
