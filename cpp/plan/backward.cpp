@@ -173,7 +173,9 @@ void Planner::keep_gradients() {
     for (size_t i = 0; i < graph_.parameters.size(); ++i) {
         const Parameter& parameter = graph_.parameters[i];
         if (!parameter.trainable) continue;
-        plan_->sources[i].sum = kept_place(parameter.buffer->shape().elements());
+        if (!gradient_places_[i].empty()) {
+            plan_->sources[i].sum = kept_place(parameter.buffer->shape().elements());
+        }
         plan_->kept_gradients.push_back(plan_->sources[i].sum);
         plan_->kept_shapes.push_back(parameter.buffer->shape());
     }

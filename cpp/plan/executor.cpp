@@ -85,7 +85,12 @@ std::vector<std::array<double, 2>> Plan::run(const Call& call) {
     };
     parallel_run(context.run.profiled ? 1 : undisturbed(threads), body, &context);
     for (size_t i = 0; i < call.gradients.size(); ++i) {
-        std::copy_n(here(kept_gradients[i]), kept_shapes[i].elements(), call.gradients[i]);
+        const int64_t size = kept_shapes[i].elements();
+        if (kept_gradients[i] == kNowhere) {
+            std::fill_n(call.gradients[i], size, 0.0f);
+        } else {
+            std::copy_n(here(kept_gradients[i]), size, call.gradients[i]);
+        }
     }
     note_changes();
     slots_.clear();

@@ -154,7 +154,9 @@ class Plan {
     std::vector<Feed> feeds;
     std::vector<Output> outputs;
     std::vector<Parameter> parameters;
-    std::vector<int> kept_gradients;  // places of gradients to report: inputs, then parameters
+    // Places of gradients to report, inputs' and then parameters'; kNowhere where no loss depends
+    // on it.
+    std::vector<int> kept_gradients;
     std::vector<Shape> kept_shapes;
     bool updates_parameters = false;
 

@@ -57,6 +57,25 @@ def test_by_weights(model):
     assert np.sum(gradient * direction) == pytest.approx(expected, rel=1e-2)
 
 
+def test_by_weights_that_the_value_does_not_depend_on(model):
+    """Zeros, whatever was in memory before."""
+    image = Input((7, 6, 2))
+    heads = [layers.Dense(5), layers.Dense(4), layers.Dense(3)]
+    first, second, third = (head(layers.Flatten()(image)) for head in heads)
+    several = Model(image, [first, second, third])
+    kernels = [head.kernel for head in heads]
+
+    def score(y, unread, compared):
+        del unread
+        return ops.sum(y, axis=-1) + ops.cast(ops.argmax(compared, axis=-1), "float32")
+
+    gradients(model, X, wrt=model.get_layer("head").kernel, loss=loss)
+    found = gradients(several, X, wrt=kernels, loss=score)
+    assert np.abs(found[0]).max() > 0
+    for gradient, kernel in zip(found[1:], kernels[1:], strict=True):
+        np.testing.assert_array_equal(gradient, np.zeros(kernel.shape, np.float32))
+
+
 def test_by_an_activation(model):
     conv = model.get_layer("conv")
     by_layer, by_input = gradients(model, X, wrt=[conv, model.input], loss=loss)
