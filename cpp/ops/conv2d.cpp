@@ -49,8 +49,10 @@ class Convolution final : public Op {
         for (int axis = 0; axis < axes_; ++axis) {
             const auto i = static_cast<size_t>(axis);
             Window& window = *windows[3 - axes_ + axis];
-            window = windows_.padding.over(x[axis + 1], axis, kernel[axis], windows_.strides[i],
-                                           windows_.dilation[i], name);
+            window = cropped_
+                         ? window.ending(x[axis + 1])
+                         : windows_.padding.over(x[axis + 1], axis, kernel[axis],
+                                                 windows_.strides[i], windows_.dilation[i], name);
             y.push_back(window.out);
         }
         y.push_back(p.out_c);
@@ -70,6 +72,13 @@ class Convolution final : public Op {
     /// Where the algorithm that will be chosen masks dx at next to no cost.
     bool take_gate() override {
         return problem_.gate_taken = !problem_.is_depthwise() && !problem_.pads_much();
+    }
+
+    std::optional<Extent> crop(Extent output) override {
+        cropped_ = true;
+        problem_.height.out = output.height;
+        problem_.width.out = output.width;
+        return Extent{problem_.height.covered(), problem_.width.covered()};
     }
 
     bool takes_fold() const override { return !problem_.relu; }
@@ -128,6 +137,7 @@ class Convolution final : public Op {
     int axes_;
     bool depthwise_;
     ConvWindows windows_;
+    bool cropped_ = false;  // windows are settled, but for where the input ends
     ConvProblem problem_;
     std::unique_ptr<ConvAlgorithm> algorithm_;
 };

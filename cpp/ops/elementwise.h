@@ -16,6 +16,9 @@ class Elementwise : public Op {
     }
     Takes takes(int /*input*/) const override { return Takes::kEither; }
     bool takes_planes() const override { return true; }
+    std::optional<Extent> crop(Extent output) override {
+        return counts_ ? std::nullopt : std::optional(output);
+    }
 
     Signature plan(const PlanContext& context) override {
         kernels_ = context.kernels;

@@ -35,6 +35,11 @@ struct Tensor {
     }
 };
 
+/// The first rows and columns of every image.
+struct Extent {
+    int64_t height, width;
+};
+
 /// What an input of an op may be.
 enum class Takes : uint8_t { kActivation, kParameter, kEither };
 
@@ -179,6 +184,9 @@ class Op {
     virtual bool gives_gate() const { return false; }
     virtual void give_gate() {}
     virtual bool take_gate() { return false; }
+    /// Computes that much of the output, if it can, and says what of input 0 it reads for it, which
+    /// is all that infer() may find when it is called again. 4-D tensors only.
+    virtual std::optional<Extent> crop(Extent /*output*/) { return std::nullopt; }
     /// Goes into the weights of the op before, where there is one that takes it:
     virtual std::optional<ChannelAffine> folds_into_kernel() const { return std::nullopt; }
     /// The kernel's last axes are the output's channels, and nothing comes behind the bias yet.

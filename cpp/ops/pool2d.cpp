@@ -27,8 +27,13 @@ class Pool2d final : public Op {
         const Shape& x = inputs[0].shape;
         check(inputs.size() == 1, name, "expected 1 input, got ", inputs.size());
         check(x.rank() == 4, name, "expected 4-D input (batch, height, width, channels), got ", x);
-        const Window h = padding_.over(x[1], 0, size_[0], strides_[0], 1, name);
-        const Window w = padding_.over(x[2], 1, size_[1], strides_[1], 1, name);
+        const auto over = [&](int axis, const Window& known) {
+            const auto i = static_cast<size_t>(axis);
+            const int64_t in = x[axis + 1];
+            return cropped_ ? known.ending(in)
+                            : padding_.over(in, axis, size_[i], strides_[i], 1, name);
+        };
+        const Window h = height_ = over(0, height_), w = width_ = over(1, width_);
         check(
             h.before < size_[0] && h.after < size_[0] && w.before < size_[1] && w.after < size_[1],
             name, "expected padding smaller than the pool (", size_[0], ", ", size_[1], ")");
@@ -45,6 +50,12 @@ class Pool2d final : public Op {
                2 * pool_.out_w <= pool_.in_w;
     }
     bool take_gate() override { return gated_ = true; }
+    std::optional<Extent> crop(Extent output) override {
+        cropped_ = true;
+        height_.out = output.height;
+        width_.out = output.width;
+        return Extent{height_.covered(), width_.covered()};
+    }
 
     Signature plan(const PlanContext& context) override {
         kernels_ = context.kernels;
@@ -123,6 +134,8 @@ class Pool2d final : public Op {
     Kind kind_;
     std::vector<int64_t> size_, strides_;
     Padding padding_;
+    Window height_, width_;
+    bool cropped_ = false;  // windows are settled, but for where the input ends
     Pool pool_{};
     bool gated_ = false;
     int64_t lanes_ = 1;

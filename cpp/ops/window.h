@@ -16,6 +16,18 @@ struct Window {
 
     /// Cells from the first to the last tap.
     int64_t reach() const { return (kernel - 1) * dilation + 1; }
+
+    /// Cells of the input that the outputs cover.
+    int64_t covered() const {
+        return std::clamp<int64_t>((out - 1) * stride + reach() - before, 1, in);
+    }
+    /// The same outputs of an input that ends earlier, but not before what they cover.
+    Window ending(int64_t cells) const {
+        Window window = *this;
+        window.in = cells;
+        window.after = std::max<int64_t>(0, (out - 1) * stride + reach() - before - cells);
+        return window;
+    }
 };
 
 /// How an op pads: Keras's words, or two numbers for each axis.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <utility>
 
 #include "ops/fold.h"
@@ -90,6 +91,30 @@ void fold_norms(Graph& graph, const std::vector<int>& wanted) {
     }
 }
 
+/// What nobody reads is not computed: the last rows and columns of a convolution where a pool, its
+/// only reader, leaves them out, and what they alone would be computed from.
+void crop_unread(Graph& graph, const std::vector<int>& wanted) {
+    std::map<int, Extent> read;  // of tensors with one reader
+    std::vector<Node*> cropped;
+    for (size_t i = graph.nodes.size(); i-- > 0;) {
+        Node& node = graph.nodes[i];
+        const int input = node.inputs[0];
+        const Tensor& output = graph.spec(node.output);
+        if (output.parameter || output.shape.rank() != 4) continue;
+        const auto known = read.find(node.output);
+        const auto extent = node.op->crop(
+            known != read.end() ? known->second : Extent{output.shape[1], output.shape[2]});
+        if (!extent) continue;
+        cropped.push_back(&node);
+        if (readers_of(graph, wanted, input) == 1) read[input] = *extent;
+    }
+    for (auto node = cropped.rbegin(); node != cropped.rend(); ++node) {
+        std::vector<Tensor> specs;
+        for (int input : (*node)->inputs) specs.push_back(graph.spec(input));
+        graph.tensors[static_cast<size_t>((*node)->output)] = (*node)->op->infer(specs);
+    }
+}
+
 /// dx of the op that alone reads relu(y) is masked there, and not once more for dy. Where several
 /// ops send gradients back, their sum is.
 void move_gates(Graph& graph, const std::vector<int>& wanted) {
@@ -127,6 +152,7 @@ void fuse(Graph& graph, const std::vector<int>& wanted, bool speed) {
     if (!graph.training()) fold_norms(graph, wanted);
     fuse_activations(graph, wanted);
     drop_unread(graph, wanted);
+    crop_unread(graph, wanted);
     if (graph.training()) move_gates(graph, wanted);
 }
 

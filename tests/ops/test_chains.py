@@ -65,6 +65,18 @@ CHAINS = {
         []),
     "convolution leaves a rest": (
         (9, 8, 3), [TANH, ("conv2d", {"strides": [2, 2]}), TANH], [(2, 2, 3, 6)]),
+    "cells that no pool reads": (
+        (17, 20, 1),
+        [CONV_5X5, TANH, AVERAGE_POOL, SAME, RELU, CONV_5X5, RELU, MAX_POOL, FLATTEN,
+         DENSE],
+        [(3, 3, 1, 6), (3, 3, 6, 5), (3, 3, 5, 16), (96, 7)]),
+    "cells that no pool reads, in steps": (
+        (23, 19, 3),
+        [("conv2d", {"strides": [2, 1], "padding": "same"}), SIGMOID,
+         ("conv2d", {"dilation": [2, 3], "padding": "same"}), RELU,
+         ("max_pool2d", {"pool_size": [2, 1], "strides": [3, 2]}),
+         ("conv2d", {"strides": [2, 3]}), TANH],
+        [(3, 2, 3, 8), (3, 3, 8, 20), (2, 2, 20, 4)]),
     "relu twice": ((4, 5, 6), [SAME, RELU, RELU], [(3, 3, 6, 6)]),
     "only softmax behind conv": ((4, 5, 3), [SAME, SOFTMAX], [(3, 3, 3, 7)]),
     "LeNet with averages": (
@@ -136,6 +148,11 @@ LARGER_CHAINS = {
     "relu before and between": (
         (11, 13, 17), [RELU, SAME, RELU, ("conv2d", {})],
         [(3, 3, 17, 16), (3, 3, 16, 20)]),
+    "cells that no pool reads": (
+        (17, 20, 17),
+        [("conv2d", {}), TANH, ("conv2d", {}), TANH, AVERAGE_POOL, SAME, SIGMOID,
+         ("average_pool2d", {"pool_size": [3, 3]})],
+        [(3, 3, 17, 20), (3, 3, 20, 17), (3, 3, 17, 19)]),
     "relu before 5x5": (
         (11, 13, 17), [RELU, SAME, RELU, SAME], [(5, 5, 17, 20), (5, 5, 20, 33)]),
 }  # fmt: skip
@@ -155,7 +172,8 @@ def test_chains(name):
 @pytest.mark.parametrize(
     "name",
     ["conv relu pool", "conv pool relu", "relu before averages", "lanes to rows",
-     "pool first", "LeNet with averages", "LeNet with maxima", "all convolutions"],
+     "pool first", "LeNet with averages", "LeNet with maxima", "all convolutions",
+     "cells that no pool reads"],
 )  # fmt: skip
 def test_chains_of_planes(name):
     """Elementwise ops and pools of 2 x 2 stay in planes, the others get rows."""

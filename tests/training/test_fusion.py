@@ -125,6 +125,48 @@ def test_the_setting_changes_plans_both_ways(unset, name):
     assert (fused.count(norms) > plain.count(norms)) == ALONE[name][2]
 
 
+def unread_by_pools(watched=()):
+    """Maps of 30, 15, 13 and 6 pixels: the pools need 28, 14, 12 and 6 of them."""
+    image = Input((32, 32, 1))
+    maps = [layers.Conv2D(4, 3, activation="relu")(image)]
+    maps.append(layers.AveragePooling2D()(maps[-1]))
+    maps.append(layers.Conv2D(9, 3, activation="tanh")(maps[-1]))
+    maps.append(layers.MaxPooling2D()(maps[-1]))
+    top = layers.Dense(CLASSES)(layers.Flatten()(maps[-1]))
+    return Model(image, [*(maps[number] for number in watched), top])
+
+
+def test_what_no_pool_reads_is_not_computed(unset):
+    x = np.random.default_rng(2).normal(size=(1, 32, 32, 1)).astype(np.float32)
+    model = unread_by_pools()
+    model.compile(loss=losses.SparseCategoricalCrossentropy(from_logits=True))
+    found = []
+    for on in (True, False):
+        config.set_fusion(on)
+        rows = [r for r in model.profile(x, [1], repeats=1) if "conv2d" in r.stage]
+        found.append(sum(row.gflops * row.milliseconds * 1e6 for row in rows))
+    first, second = 2 * 9 * 4, 2 * 9 * 4 * 9  # of a pixel
+    for flops, sides in zip(found, ((28, 12), (30, 13)), strict=True):
+        want = 2 * first * sides[0] ** 2 + 3 * second * sides[1] ** 2
+        np.testing.assert_allclose(flops, want, rtol=1e-6)
+
+
+@pytest.mark.parametrize("watched", [(), (0,), (1,), (2, 0), (3,), (0, 1, 2, 3)])
+def test_what_is_watched_is_computed(unset, watched):
+    x = np.random.default_rng(2).normal(size=(5, 32, 32, 1)).astype(np.float32)
+    set_random_seed(3)
+    model = unread_by_pools(watched)
+    found = []
+    for on in (True, False):
+        config.set_fusion(on)
+        outputs = model.predict(x, verbose=0)
+        found.append(outputs if watched else [outputs])
+    for number, fused in zip(watched, found[0], strict=False):
+        assert fused.shape[1] == (30, 15, 13, 6)[number]
+    for fused, plain in zip(*found, strict=True):
+        np.testing.assert_allclose(fused, plain, rtol=0, atol=1e-5)
+
+
 def test_a_norm_is_folded_in_inference_with_fusion_alone(unset):
     x, y = data()
     model = made("residual")
