@@ -231,6 +231,17 @@ class ConvDirect final : public ConvAlgorithm {
         (layout_ == Layout::kLanes ? p_.kernels->conv_lanes : p_.kernels->conv_rows)(conv);
     }
 
+    /// Of `height` x `width` pixels with that many channels, of a group in lanes.
+    PadImage framed(const float* x, float* y, int64_t height, int64_t width, int64_t channels,
+                    Border rows, Border columns) const noexcept {
+        PadImage pad{};
+        pad.x = x, pad.y = y;
+        pad.height = height, pad.width = width, pad.channels = channels * lanes_;
+        pad.top = rows.before, pad.bottom = rows.after;
+        pad.left = columns.before, pad.right = columns.after;
+        return pad;
+    }
+
     /// The slices of x with zeros around them, masked where there is a gate.
     void pad_volume(PadImage pad, int64_t slices, Border border) const noexcept {
         const int64_t inner = pad.height * pad.width * pad.channels;
@@ -254,16 +265,9 @@ class ConvDirect final : public ConvAlgorithm {
                           Range rows) const noexcept {
         const float* x = args.in[0] + image * p_.in_size();
         if (!p_.pads()) return x + rows.begin * p_.width.in * p_.in_c * lanes_;
-        const PadImage pad{x,
-                           nullptr,
-                           scratch,
-                           p_.height.in,
-                           p_.width.in,
-                           p_.in_c * lanes_,
-                           p_.height.before,
-                           p_.height.after,
-                           p_.width.before,
-                           p_.width.after};
+        const PadImage pad =
+            framed(x, scratch, p_.height.in, p_.width.in, p_.in_c,
+                   {p_.height.before, p_.height.after}, {p_.width.before, p_.width.after});
         pad_volume(rows_of(pad, rows), p_.depth.in, {p_.depth.before, p_.depth.after});
         return scratch;
     }
@@ -327,16 +331,9 @@ class ConvDirect final : public ConvAlgorithm {
         const int64_t out = image * p_.out_size();
         const float* dy = args.d_out + out;
         if (!copies_dy()) return dy + rows.begin * dx_.dy_row * lanes_;
-        const PadImage pad{dy,
-                           p_.masks_dy() ? args.out + out : nullptr,
-                           scratch,
-                           p_.height.out,
-                           p_.width.out,
-                           p_.out_c * lanes_,
-                           dx_.top.before,
-                           dx_.top.after,
-                           dx_.left.before,
-                           dx_.left.after};
+        PadImage pad =
+            framed(dy, scratch, p_.height.out, p_.width.out, p_.out_c, dx_.top, dx_.left);
+        if (p_.masks_dy()) pad.gate = args.out + out;
         pad_volume(rows_of(pad, rows), p_.depth.out, dx_.front);
         return scratch;
     }
@@ -437,32 +434,34 @@ class ConvDirect final : public ConvAlgorithm {
         float* dx = args.d_in[0] + image * p_.in_size();
         if (dx_.has_gaps) clear(dx, positions);
         for (const DxPhase& phase : dx_.phases) {
-            const int64_t end = std::min(positions.begin + positions.count, phase.rows);
-            const Range rows{positions.begin, end - positions.begin};
-            if (rows.count <= 0) continue;
-            Conv conv{};
-            conv.x = dy + (rows.begin - first) * dx_.dy_row * lanes_;
-            conv.x_row = dx_.dy_row;
-            conv.x_pixel = p_.out_c;
-            conv.run_offset = phase.run_offset.data();
-            conv.runs = static_cast<int64_t>(phase.run_offset.size());
-            conv.run_length = phase.run_length;
-            conv.w_panel = layout_ == Layout::kLanes ? 1 : phase.depth * panel;
-            conv.weights =
-                args.packed + forward_packed_ + phase.weights + column / panel * conv.w_panel;
-            conv.w_row = layout_ == Layout::kLanes ? group_in_ : panel;
-            conv.y = dx + column +
-                     (phase.slice * plane + (phase.row + rows.begin * p_.height.stride) * row +
-                      phase.column * p_.in_c) *
-                         lanes_;
-            conv.y_row = p_.height.stride * row;
-            conv.y_pixel = p_.width.stride * p_.in_c;
-            conv.gate = p_.gate_taken ? args.in[0] + (conv.y - args.d_in[0]) : nullptr;
-            conv.out_h = rows.count;
-            conv.out_w = phase.columns;
-            conv.out_c = piece.columns.count;
-            convolve_all(conv, {phase.slices, dx_.dy_plane, p_.depth.stride * plane, group_out_,
-                                phase.group, group_in_});
+            for (const DxBand& band : phase.bands) {
+                const Range rows = overlap(positions, band.rows);
+                if (rows.count <= 0) continue;
+                Conv conv{};
+                conv.x = dy + (rows.begin - first) * dx_.dy_row * lanes_;
+                conv.x_row = dx_.dy_row;
+                conv.x_pixel = p_.out_c;
+                conv.run_offset = phase.run_offset.data() + band.runs.begin;
+                conv.runs = band.runs.count;
+                conv.run_length = phase.run_length;
+                conv.w_panel = layout_ == Layout::kLanes ? 1 : phase.depth * panel;
+                conv.weights =
+                    args.packed + forward_packed_ + phase.weights + column / panel * conv.w_panel;
+                conv.w_row = layout_ == Layout::kLanes ? group_in_ : panel;
+                conv.weights += band.runs.begin * phase.run_length * conv.w_row;
+                conv.y = dx + column +
+                         (phase.slice * plane + (phase.row + rows.begin * p_.height.stride) * row +
+                          phase.column * p_.in_c) *
+                             lanes_;
+                conv.y_row = p_.height.stride * row;
+                conv.y_pixel = p_.width.stride * p_.in_c;
+                conv.gate = p_.gate_taken ? args.in[0] + (conv.y - args.d_in[0]) : nullptr;
+                conv.out_h = rows.count;
+                conv.out_w = phase.columns;
+                conv.out_c = piece.columns.count;
+                convolve_all(conv, {phase.slices, dx_.dy_plane, p_.depth.stride * plane, group_out_,
+                                    phase.group, group_in_});
+            }
         }
     }
 

@@ -25,6 +25,26 @@ AxisPhase axis_phase(const Window& window, int64_t a) {
     return phase;
 }
 
+/// All rows in one band, or in one for each choice of taps that meet dy; a tap has `runs`.
+std::vector<DxBand> bands_of(const AxisPhase& rows, int64_t out, bool whole, int64_t runs) {
+    const auto taps = static_cast<int64_t>(rows.tap.size());
+    if (whole) return {{{0, rows.count}, {0, taps * runs}}};
+    std::vector<DxBand> bands;
+    for (int64_t row = 0; row < rows.count; ++row) {
+        const auto reaching = [&](int64_t below) {
+            return std::lower_bound(rows.shift.begin(), rows.shift.end(), below - row) -
+                   rows.shift.begin();
+        };
+        const int64_t begin = reaching(0) * runs, count = reaching(out) * runs - begin;
+        if (count == 0) continue;
+        if (bands.empty() || bands.back().runs.begin != begin || bands.back().runs.count != count) {
+            bands.push_back({{row, 0}, {begin, count}});
+        }
+        ++bands.back().rows.count;
+    }
+    return bands;
+}
+
 Border border_of(const Window& window) {
     Border border;
     for (int64_t a = 0; a < window.stride; ++a) {
@@ -43,10 +63,11 @@ int64_t panels_size(const Kernels& kernels, int64_t rows, int64_t columns) {
     return checked_product(rows, (columns + panel - 1) / panel * panel);
 }
 
-DxPlan::DxPlan(const ConvProblem& p, Layout layout) {
+DxPlan::DxPlan(const ConvProblem& p, Layout layout)
+    : whole_(layout == Layout::kRows || p.is_volume()) {
     if (p.wants_dx) {
         front = border_of(p.depth);
-        top = border_of(p.height);
+        if (whole_) top = border_of(p.height);
         left = border_of(p.width);
     }
     dy_row = (left.before + p.width.out + left.after) * p.out_c;
@@ -72,7 +93,7 @@ void DxPlan::add_phase(const ConvProblem& p, Layout layout, int64_t slice, int64
         has_gaps = true;
         return;
     }
-    DxPhase phase{slice, row, column, slices.count, rows.count, columns.count, {}};
+    DxPhase phase{slice, row, column, slices.count, columns.count, {}, {}};
     const size_t width = columns.tap.size();
     // Neighbouring columns' taps read neighbouring pixels: one run.
     const bool joined = width == 1 || (columns.shift[1] - columns.shift[0] == 1 && p.groups == 1);
@@ -92,6 +113,11 @@ void DxPlan::add_phase(const ConvProblem& p, Layout layout, int64_t slice, int64
         }
     }
     phase.run_length = p.group_out() * (joined ? static_cast<int64_t>(width) : 1);
+    phase.bands = bands_of(rows, p.height.out, whole_,
+                           static_cast<int64_t>(phase.run_offset.size() / rows.tap.size()));
+    int64_t reached = 0;
+    for (const DxBand& band : phase.bands) reached += band.rows.count;
+    has_gaps |= reached < rows.count;
     phase.reach = rows.shift.back() + top.before;
     phase.depth = position * p.group_out();
     phase.weights = weights;

@@ -17,10 +17,16 @@ struct Border {
     int64_t before = 0, after = 0;
 };
 
+/// Rows of a phase and the runs that reach them.
+struct DxBand {
+    Range rows, runs;
+};
+
 /// One phase of dx as a Conv of padded dy.
 struct DxPhase {
     int64_t slice, row, column;  // of dx, where it begins
-    int64_t slices, rows, columns;
+    int64_t slices, columns;
+    std::vector<DxBand> bands;  // rows
     std::vector<int64_t> run_offset;
     int64_t run_length = 0;
     int64_t reach = 0;    // rows of dy that the last tap is below the first row
@@ -45,6 +51,9 @@ struct DxPlan {
     int64_t weights = 0;  // floats of the packed weights of all phases
 
    private:
+    // A phase is one band: all runs, of dy with zeros above and below. In lanes tiles are small,
+    // and edges have bands of their own.
+    bool whole_;
     void add_phase(const ConvProblem& p, Layout layout, int64_t slice, int64_t row, int64_t column);
 };
 

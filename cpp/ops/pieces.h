@@ -36,6 +36,12 @@ inline int64_t even_pieces(int64_t count, int64_t most) {
     return std::min(pieces + count * pieces % 2, most);
 }
 
+/// What both have; a count of 0 or less where that is nothing.
+inline Range overlap(Range a, Range b) {
+    const int64_t begin = std::max(a.begin, b.begin);
+    return {begin, std::min(a.begin + a.count, b.begin + b.count) - begin};
+}
+
 /// Part `number` of `count` of [0, size).
 inline Range part_of(int64_t size, int64_t number, int64_t count) {
     const int64_t begin = size * number / count;
