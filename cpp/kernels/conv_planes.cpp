@@ -66,16 +66,21 @@ void tile(const ConvPlanes& conv, int64_t out, int64_t index, int64_t blocks, in
             }
         }
     }
+    // Of their own, as stores might change what `conv` refers to.
+    const bool rectify = conv.relu;
+    const float *gate = conv.gate, *all_y = conv.y;
+    const int64_t plane = conv.out_h * conv.out_w;
 #pragma GCC unroll 8
     for (int o = 0; o < kOut; ++o) {
 #pragma GCC unroll 8
         for (int v = 0; v < kCount; ++v) {
-            Vec sum = conv.relu ? relu(sums[o][v]) : sums[o][v];
-            float* into = y[v] + o * conv.out_h * conv.out_w;
-            if (conv.gate != nullptr) {
-                const float* at = conv.gate + (into - conv.y);
-                const Vec gate = kWhole ? load(at) : load_masked(at, mask);
-                sum = select(less(zero(), gate), sum, zero());
+            // relu() with one instruction: a NaN in the second operand is what max_number returns.
+            Vec sum = rectify ? max_number(zero(), sums[o][v]) : sums[o][v];
+            float* into = y[v] + o * plane;
+            if (gate != nullptr) {
+                const float* at = gate + (into - all_y);
+                const Vec open = kWhole ? load(at) : load_masked(at, mask);
+                sum = select(less(zero(), open), sum, zero());
             }
             kWhole ? store(into, sum) : store_partial(into, sum, lanes);
         }

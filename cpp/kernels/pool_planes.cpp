@@ -103,18 +103,21 @@ void average_pool_planes(const Pool& pool, const float* x, float* y) noexcept {
 
 void average_pool_planes_backward(const Pool& pool, const float* dy, const float* gate,
                                   float* dx) noexcept {
+    const int64_t in_w = pool.in_w;
     for_windows(pool, dx, [=](int64_t in, int64_t out, int count) {
         const Vec d = load_upto(dy + out, count) * set1(0.25f);
-        const auto spread = [=](int64_t at) {
-            if (gate == nullptr) return store_columns(dx + at, {d, d}, count);
-            const Columns open = load_columns(gate + at, count);
-            store_columns(dx + at,
-                          {select(less(zero(), open.even), d, zero()),
-                           select(less(zero(), open.odd), d, zero())},
-                          count);
+        const int first = 2 * count < kLanes ? 2 * count : kLanes;
+        const auto spread = [=](int64_t at, Vec cells, int size) {
+            if (gate != nullptr) {
+                cells = select(less(zero(), load_upto(gate + at, size)), cells, zero());
+            }
+            store_upto(dx + at, cells, size);
         };
-        spread(in);
-        spread(in + pool.in_w);
+        const Vec low = zip_low(d, d), high = zip_high(d, d);
+        spread(in, low, first);
+        spread(in + first, high, 2 * count - first);
+        spread(in + in_w, low, first);
+        spread(in + in_w + first, high, 2 * count - first);
     });
 }
 
