@@ -71,6 +71,9 @@ class Pool2d final : public Op {
         signature.stages.push_back(forward_in_pieces(context.batch(), pieces_, 0, 0));
         if (kind_ == Kind::kMax && context.training) signature.saved = saved();
         if (context.training) signature.stages.push_back({Phase::kBackward, true, 1, 0, 0});
+        // Each gate is read right before its cell is written; planes do some cells once more.
+        signature.stages.back().in_place =
+            gated_ && kind_ == Kind::kAverage && context.layouts[0] != Layout::kPlanes;
         signature.backward_reads[0] = gated_ && kind_ == Kind::kAverage;
         return signature;
     }

@@ -130,7 +130,8 @@ void Planner::write_in_place() {
         while (end + 1 < plan_->steps.size() && plan_->steps[end + 1].op == step.op) ++end;
         while (!plan_->steps[end].info.in_place) --end;
         const int now = static_cast<int>(i), last = static_cast<int>(end);
-        const bool together = read.space == Space::kBatch && written.space == Space::kBatch &&
+        const bool planned = read.space == Space::kBatch || read.space == Space::kSlot;
+        const bool together = planned && read.space == written.space &&
                               read.per_image == written.per_image && read.per_image > 0;
         if (!together || read.keep || written.keep || read.last != last || written.first != now) {
             continue;
