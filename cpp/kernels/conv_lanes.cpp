@@ -186,14 +186,13 @@ void conv_strip(const Conv& conv, const Strip& strip) noexcept {
     for (int64_t first = strip.first; first < strip.last; first += kPixels) {
         const float* x[kPixels];
         float* y[kPixels];
-        x[0] = conv.x + (h * conv.x_row + w * conv.x_pixel) * kLanes;
-        y[0] = conv.y + (h * conv.y_row + w * conv.y_pixel + strip.channel) * kLanes;
-        w += kPixels;
-        if (w < out_w && first + kPixels < strip.last) {
+        if (w + kPixels < out_w && first + kPixels < strip.last) {  // one address instead of all
+            x[0] = conv.x + (h * conv.x_row + w * conv.x_pixel) * kLanes;
+            y[0] = conv.y + (h * conv.y_row + w * conv.y_pixel + strip.channel) * kLanes;
 #pragma GCC unroll 32
             for (int p = 1; p < kPixels; ++p) x[p] = x[p - 1] + x_step, y[p] = y[p - 1] + y_step;
+            w += kPixels;
         } else {
-            w -= kPixels;
 #pragma GCC unroll 32
             for (int p = 0; p < kPixels; ++p) {
                 x[p] = conv.x + (h * conv.x_row + w * conv.x_pixel) * kLanes;
