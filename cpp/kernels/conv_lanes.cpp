@@ -181,22 +181,24 @@ struct WeightRow {
 template <int kPixels, int kChannels>
 void conv_strip(const Conv& conv, const Strip& strip) noexcept {
     int64_t h = strip.first / conv.out_w, w = strip.first - h * conv.out_w;
-    const int64_t out_w = conv.out_w, x_step = conv.x_pixel * kLanes,
-                  y_step = conv.y_pixel * kLanes;
+    const int64_t out_w = conv.out_w;
+    const int64_t x_step = conv.x_pixel * kLanes, y_step = conv.y_pixel * kLanes;
     for (int64_t first = strip.first; first < strip.last; first += kPixels) {
         const float* x[kPixels];
         float* y[kPixels];
+        const auto place = [&](int p) {
+            x[p] = conv.x + (h * conv.x_row + w * conv.x_pixel) * kLanes;
+            y[p] = conv.y + (h * conv.y_row + w * conv.y_pixel + strip.channel) * kLanes;
+        };
         if (w + kPixels < out_w && first + kPixels < strip.last) {  // one address instead of all
-            x[0] = conv.x + (h * conv.x_row + w * conv.x_pixel) * kLanes;
-            y[0] = conv.y + (h * conv.y_row + w * conv.y_pixel + strip.channel) * kLanes;
+            place(0);
 #pragma GCC unroll 32
             for (int p = 1; p < kPixels; ++p) x[p] = x[p - 1] + x_step, y[p] = y[p - 1] + y_step;
             w += kPixels;
         } else {
 #pragma GCC unroll 32
             for (int p = 0; p < kPixels; ++p) {
-                x[p] = conv.x + (h * conv.x_row + w * conv.x_pixel) * kLanes;
-                y[p] = conv.y + (h * conv.y_row + w * conv.y_pixel + strip.channel) * kLanes;
+                place(p);
                 if (first + p + 1 < strip.last && ++w == out_w) w = 0, ++h;
             }
         }

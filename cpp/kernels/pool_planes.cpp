@@ -11,17 +11,20 @@ namespace {
 /// Windows of 4 cells.
 using Index = uint8_t;
 
+/// Of 2 * count columns, those of the first vector.
+int first_of(int count) { return 2 * count < kLanes ? 2 * count : kLanes; }
+
 /// The even and the odd ones of 2 * count columns.
 struct Columns {
     Vec even, odd;
 };
 Columns load_columns(const float* x, int count) {
-    const int first = 2 * count < kLanes ? 2 * count : kLanes;
+    const int first = first_of(count);
     const Vec low = load_upto(x, first), high = load_upto(x + first, 2 * count - first);
     return {even_lanes(low, high), odd_lanes(low, high)};
 }
 void store_columns(float* x, Columns columns, int count) {
-    const int first = 2 * count < kLanes ? 2 * count : kLanes;
+    const int first = first_of(count);
     store_upto(x, zip_low(columns.even, columns.odd), first);
     store_upto(x + first, zip_high(columns.even, columns.odd), 2 * count - first);
 }
@@ -103,10 +106,9 @@ void average_pool_planes(const Pool& pool, const float* x, float* y) noexcept {
 
 void average_pool_planes_backward(const Pool& pool, const float* dy, const float* gate,
                                   float* dx) noexcept {
-    const int64_t in_w = pool.in_w;
     for_windows(pool, dx, [=](int64_t in, int64_t out, int count) {
         const Vec d = load_upto(dy + out, count) * set1(0.25f);
-        const int first = 2 * count < kLanes ? 2 * count : kLanes;
+        const int first = first_of(count);
         const auto spread = [=](int64_t at, Vec cells, int size) {
             if (gate != nullptr) {
                 cells = select(less(zero(), load_upto(gate + at, size)), cells, zero());
@@ -116,8 +118,8 @@ void average_pool_planes_backward(const Pool& pool, const float* dy, const float
         const Vec low = zip_low(d, d), high = zip_high(d, d);
         spread(in, low, first);
         spread(in + first, high, 2 * count - first);
-        spread(in + in_w, low, first);
-        spread(in + in_w + first, high, 2 * count - first);
+        spread(in + pool.in_w, low, first);
+        spread(in + pool.in_w + first, high, 2 * count - first);
     });
 }
 

@@ -76,9 +76,7 @@ class Convolution final : public Op {
 
     std::optional<Extent> crop(Extent output) override {
         cropped_ = true;
-        problem_.height.out = output.height;
-        problem_.width.out = output.width;
-        return Extent{problem_.height.covered(), problem_.width.covered()};
+        return Extent{problem_.height.crop(output.height), problem_.width.crop(output.width)};
     }
 
     bool takes_fold() const override { return !problem_.relu; }

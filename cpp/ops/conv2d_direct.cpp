@@ -231,7 +231,7 @@ class ConvDirect final : public ConvAlgorithm {
         (layout_ == Layout::kLanes ? p_.kernels->conv_lanes : p_.kernels->conv_rows)(conv);
     }
 
-    /// Of `height` x `width` pixels with that many channels, of a group in lanes.
+    /// A copy of x with a border; in lanes x is that of a group of images.
     PadImage framed(const float* x, float* y, int64_t height, int64_t width, int64_t channels,
                     Border rows, Border columns) const noexcept {
         PadImage pad{};

@@ -25,6 +25,12 @@ AxisPhase axis_phase(const Window& window, int64_t a) {
     return phase;
 }
 
+/// Whether a phase is one band, all runs meeting dy with zeros above and below. In lanes tiles are
+/// small, and edges have bands of their own.
+bool one_band(const ConvProblem& p, Layout layout) {
+    return layout == Layout::kRows || p.is_volume();
+}
+
 /// All rows in one band, or in one for each choice of taps that meet dy; a tap has `runs`.
 std::vector<DxBand> bands_of(const AxisPhase& rows, int64_t out, bool whole, int64_t runs) {
     const auto taps = static_cast<int64_t>(rows.tap.size());
@@ -63,11 +69,10 @@ int64_t panels_size(const Kernels& kernels, int64_t rows, int64_t columns) {
     return checked_product(rows, (columns + panel - 1) / panel * panel);
 }
 
-DxPlan::DxPlan(const ConvProblem& p, Layout layout)
-    : whole_(layout == Layout::kRows || p.is_volume()) {
+DxPlan::DxPlan(const ConvProblem& p, Layout layout) {
     if (p.wants_dx) {
         front = border_of(p.depth);
-        if (whole_) top = border_of(p.height);
+        if (one_band(p, layout)) top = border_of(p.height);
         left = border_of(p.width);
     }
     dy_row = (left.before + p.width.out + left.after) * p.out_c;
@@ -113,7 +118,7 @@ void DxPlan::add_phase(const ConvProblem& p, Layout layout, int64_t slice, int64
         }
     }
     phase.run_length = p.group_out() * (joined ? static_cast<int64_t>(width) : 1);
-    phase.bands = bands_of(rows, p.height.out, whole_,
+    phase.bands = bands_of(rows, p.height.out, one_band(p, layout),
                            static_cast<int64_t>(phase.run_offset.size() / rows.tap.size()));
     int64_t reached = 0;
     for (const DxBand& band : phase.bands) reached += band.rows.count;

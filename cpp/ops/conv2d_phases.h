@@ -51,9 +51,6 @@ struct DxPlan {
     int64_t weights = 0;  // floats of the packed weights of all phases
 
    private:
-    // A phase is one band: all runs, of dy with zeros above and below. In lanes tiles are small,
-    // and edges have bands of their own.
-    bool whole_;
     void add_phase(const ConvProblem& p, Layout layout, int64_t slice, int64_t row, int64_t column);
 };
 

@@ -144,8 +144,7 @@ class ConvTranspose final : public Op {
         }
         check(window.in >= 1, name_.c_str(), "expected an output of at least one cell along axis ",
               axis + 1, ", got ", window.in);
-        window.after = std::max<int64_t>(0, last + reach - window.before - window.in);
-        return window;
+        return window.ending(window.in);
     }
 
     void forward(const Args& args, int64_t image) const noexcept {

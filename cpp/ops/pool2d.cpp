@@ -52,9 +52,7 @@ class Pool2d final : public Op {
     bool take_gate() override { return gated_ = true; }
     std::optional<Extent> crop(Extent output) override {
         cropped_ = true;
-        height_.out = output.height;
-        width_.out = output.width;
-        return Extent{height_.covered(), width_.covered()};
+        return Extent{height_.crop(output.height), width_.crop(output.width)};
     }
 
     Signature plan(const PlanContext& context) override {

@@ -17,15 +17,19 @@ struct Window {
     /// Cells from the first to the last tap.
     int64_t reach() const { return (kernel - 1) * dilation + 1; }
 
-    /// Cells of the input that the outputs cover.
-    int64_t covered() const {
-        return std::clamp<int64_t>((out - 1) * stride + reach() - before, 1, in);
+    /// Behind the last cell that an output covers, which may be padding.
+    int64_t end() const { return (out - 1) * stride + reach() - before; }
+
+    /// Keeps the first outputs; returns how many cells of the input they cover.
+    int64_t crop(int64_t outputs) {
+        out = outputs;
+        return std::clamp<int64_t>(end(), 1, in);
     }
     /// The same outputs of an input that ends earlier, but not before what they cover.
     Window ending(int64_t cells) const {
         Window window = *this;
         window.in = cells;
-        window.after = std::max<int64_t>(0, (out - 1) * stride + reach() - before - cells);
+        window.after = std::max<int64_t>(0, end() - cells);
         return window;
     }
 };

@@ -53,12 +53,16 @@ void fuse_softmax(Graph& graph) {
     }
 }
 
+std::vector<Tensor> specs_of(const Graph& graph, const std::vector<int>& tensors) {
+    std::vector<Tensor> specs;
+    specs.reserve(tensors.size());
+    for (int tensor : tensors) specs.push_back(graph.spec(tensor));
+    return specs;
+}
+
 /// Puts a node in front of node `before`; returns its output.
 int insert(Graph& graph, size_t before, std::unique_ptr<Op> op, std::vector<int> inputs) {
-    std::vector<Tensor> specs;
-    specs.reserve(inputs.size());
-    for (int input : inputs) specs.push_back(graph.spec(input));
-    const int output = graph.add_tensor(op->infer(specs));
+    const int output = graph.add_tensor(op->infer(specs_of(graph, inputs)));
     graph.nodes.insert(graph.nodes.begin() + static_cast<std::ptrdiff_t>(before),
                        {"fold", std::move(op), std::move(inputs), output});
     return output;
@@ -84,7 +88,7 @@ void fold_norms(Graph& graph, const std::vector<int>& wanted) {
         i += 2;
         Node& folded = graph.nodes[at + 2];
         folded.inputs = {conv[0], kernel, bias};
-        folded.op->infer({graph.spec(conv[0]), graph.spec(kernel), graph.spec(bias)});
+        folded.op->infer(specs_of(graph, folded.inputs));
         folded.output = graph.nodes[i].output;
         graph.nodes[i].output = -1;
         graph.nodes[i].inputs.clear();
@@ -108,10 +112,10 @@ void crop_unread(Graph& graph, const std::vector<int>& wanted) {
         cropped.push_back(&node);
         if (readers_of(graph, wanted, input) == 1) read[input] = *extent;
     }
-    for (auto node = cropped.rbegin(); node != cropped.rend(); ++node) {
-        std::vector<Tensor> specs;
-        for (int input : (*node)->inputs) specs.push_back(graph.spec(input));
-        graph.tensors[static_cast<size_t>((*node)->output)] = (*node)->op->infer(specs);
+    for (auto at = cropped.rbegin(); at != cropped.rend(); ++at) {
+        const Node& node = **at;
+        const Tensor output = node.op->infer(specs_of(graph, node.inputs));
+        graph.tensors[static_cast<size_t>(node.output)] = output;
     }
 }
 
