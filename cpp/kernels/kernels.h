@@ -96,30 +96,39 @@ struct ConvPlanesGradient {
     bool accumulate;  // += where true, = where false
 };
 
-/// Winograd F(4x4, 3x3) and F(2x2, 5x5): `count` tiles, from number `first` on, of a map (images,
-/// height, width, channels) whose pixels are `pixel` floats apart. An image has tiles_h x tiles_w
-/// of them, numbered row by row, image by image; tile (i, j) begins at row step*i - top, column
-/// step*j - left, and what lies outside the map is zero. Their transforms lie in 36 planes: channel
-/// c of point p and tile t at
+/// Winograd F(4x4, 2x2), F(4x4, 3x3) and F(2x2, 5x5), and F(4, 2), F(4, 3) and F(2, 5) along rows:
+/// `count` tiles, from number `first` on, of a map (images, depth, height, width, channels) whose
+/// pixels are `pixel` floats apart. The cells of a tile lie `spacing` apart along an axis: those of
+/// one lattice. Of `lattices` of them, each a cell behind the one before, each has so many tiles:
+/// number k of lattice l along the rows begins at spacing*step*k + l - top, step being the outputs
+/// along a side; tile z along the depth is of slice z - front, and what lies outside the map is
+/// zero. Tiles are numbered row by row, of all lattices, slice by slice. Their transforms lie in a
+/// plane for each point: channel c of point p and tile t at
 ///   planes[p*plane + (c / panel width)*panel + (t - first)*row + c % panel width]
 /// (panel width: Kernels::panel), channels filled up with zeros to whole vectors.
 struct WinogradTiles {
-    int64_t step;  // outputs along a side of a tile: 4 for 3 taps, 2 for 5
-    int64_t height, width, pixel, channels;
-    int64_t top, left;
-    int64_t tiles_h, tiles_w;
+    struct Axis {
+        int64_t cells;   // of the map
+        int64_t before;  // front, top or left
+        int64_t tiles;   // of a lattice
+        int64_t spacing, lattices;
+    };
+    int64_t taps_h, taps_w;  // 2 (5 points, 4 outputs), 3 (6 and 4) or 5 (6 and 2); taps_h: or 1
+    Axis depth, height, width;
+    int64_t pixel, channels;
     int64_t first, count;
     float* planes;
     int64_t plane, row, panel;
 };
 
-/// For each of 36 points c (+)= a b, (rows, columns) = (rows, depth) (depth, columns):
+/// For each of `points` c (+)= a b, (rows, columns) = (rows, depth) (depth, columns):
 ///   a[p*a_plane + i*a_row + k*a_step], one of a_row and a_step being 1;
 ///   b[p*b_plane + (j / panel width)*b_panel + k*panel width + j % panel width];
 ///   c[p*c_plane + i*c_row + j], columns rounded up to whole vectors.
 /// Sums are of most_terms at most, and then added up: shorter sums are more exact. Plane p of c may
 /// lie where planes of a before p lie: points follow each other.
 struct WinogradProduct {
+    int64_t points;
     const float* a;
     int64_t a_plane, a_row, a_step;
     const float* b;
@@ -130,29 +139,38 @@ struct WinogradProduct {
     bool accumulate;
 };
 
-/// The kernel w (taps, taps, in_c, out_c), 3 or 5 taps, at 36 points as the b of a WinogradProduct:
-/// depth in_c, columns out_c and b_panel = in_c * panel width; transposed (dx: turned by 180
-/// degrees) the other way round. Only the rows [begin, end) of each plane, and its columns [column,
-/// column_end), where b begins.
+/// Of slice `slice` of a kernel (depth, rows.size, columns.size, in_c, out_c) the taps at first +
+/// stride*i for i below `taps` along each axis, 1, 2, 3 or 5; zeros where the kernel ends before.
+struct WinogradTaps {
+    struct Axis {
+        int64_t taps, size, stride, first;
+    };
+    int64_t slice;
+    Axis rows, columns;
+    int64_t in_c, out_c;
+};
+
+/// Taps of w at their points as the b of a WinogradProduct: depth in_c, columns out_c; transposed
+/// (dx: turned by 180 degrees) the other way round. Only the rows [begin, end) of each plane, zeros
+/// behind the depth, and its columns [column, column_end), where b begins.
 struct WinogradFilter {
+    WinogradTaps from;
     const float* w;
-    int64_t taps, in_c, out_c;
     float* u;
-    int64_t plane;
+    int64_t plane, panel;  // floats from one to the next
     int64_t begin, end;
     int64_t column, column_end;
     bool transposed;
 };
 
-/// Back from the sums at 36 points, s[p*plane + i*row + j], to taps x taps, 3 or 5: dw[tap*dw_tap +
-/// i*dw_row + j] (+)= them.
+/// Back from the sums at the points, s[p*plane + i*row + j], to taps: of dw, like w and beginning
+/// at a block of its channels, (+)= them.
 struct WinogradFilterGradient {
-    int64_t taps;
+    WinogradTaps to;
     const float* s;
     int64_t plane, row;
     int64_t rows, columns;
     float* dw;
-    int64_t dw_tap, dw_row;
     bool accumulate;
 };
 

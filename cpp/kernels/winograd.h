@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Winograd F(4x4, 3x3) and F(2x2, 5x5) along one axis, with the points 0, +-3/4, +-3/2 and infinity
-// (Lavin and Gray 2015; these points give half the error of 0, +-1, +-2):
+// Winograd F(4x4, 3x3), F(2x2, 5x5) and F(4x4, 2x2) along one axis, with the points 0, +-3/4, +-3/2
+// and, but for 2 taps, infinity (Lavin and Gray 2015; these points give half the error of 0, +-1,
+// +-2):
 //   y = At [(G g Gt) * (Bt x B)] A,   dw = Gt [(A dy At) * (Bt x B)] G.
-// The constants of Bt and A are exact in float; all thirds are in G. Both forms have 6 points and
-// so the same Bt; their lengths choose between the others.
+// The constants of Bt and A are exact in float; all thirds are in G. All forms have the same finite
+// points, and so the same Bt; the lengths of arrays choose between the others.
 #pragma once
 
 #include "kernels/kernels.h"
@@ -13,8 +14,35 @@ namespace pronghorn::PRONGHORN_ISA {
 
 constexpr int kWinogradPanel = 2 * kLanes;  // columns of a product's tile
 
-/// Bt: 6 inputs to 6 points.
-inline void winograd_bt(const Vec (&x)[6], Vec (&v)[6]) {
+template <int kTapsOfAxis>
+struct WinogradAxis {
+    static constexpr int kTaps = kTapsOfAxis;
+    static constexpr int kStep = kTaps == 1 ? 1 : kTaps == 5 ? 2 : 4;  // outputs of a tile
+    static constexpr int kPoints = kStep + kTaps - 1;                  // and inputs
+};
+
+template <int kTapsH, int kTapsW>
+struct WinogradForm {
+    using Rows = WinogradAxis<kTapsH>;
+    using Columns = WinogradAxis<kTapsW>;
+};
+
+/// Calls use(form).
+template <typename Use>
+inline void with_winograd_form(int64_t taps_h, int64_t taps_w, Use use) {
+    if (taps_h == 1) {
+        if (taps_w == 2) return use(WinogradForm<1, 2>{});
+        if (taps_w == 3) return use(WinogradForm<1, 3>{});
+        return use(WinogradForm<1, 5>{});
+    }
+    if (taps_w == 2) return use(WinogradForm<2, 2>{});
+    if (taps_w == 3) return use(WinogradForm<3, 3>{});
+    use(WinogradForm<5, 5>{});
+}
+
+/// Bt: inputs to as many points.
+template <int kPoints>
+inline void winograd_bt(const Vec (&x)[kPoints], Vec (&v)[kPoints]) {
     const Vec near = set1(-9.0f / 16), far = set1(-9.0f / 4), sum = set1(-45.0f / 16);
     const Vec even_near = fma(x[2], far, x[4]), odd_near = fma(x[1], far, x[3]) * set1(0.75f);
     const Vec even_far = fma(x[2], near, x[4]), odd_far = fma(x[1], near, x[3]) * set1(1.5f);
@@ -23,12 +51,12 @@ inline void winograd_bt(const Vec (&x)[6], Vec (&v)[6]) {
     v[2] = even_near - odd_near;
     v[3] = even_far + odd_far;
     v[4] = even_far - odd_far;
-    v[5] = fma(x[1], set1(81.0f / 64), fma(x[3], sum, x[5]));
+    if constexpr (kPoints == 6) v[5] = fma(x[1], set1(81.0f / 64), fma(x[3], sum, x[5]));
 }
 
-/// At: 6 points to 4 or 2 outputs.
-template <int kStep>
-inline void winograd_at(const Vec (&m)[6], Vec (&y)[kStep]) {
+/// At: points to 4 or 2 outputs.
+template <int kPoints, int kStep>
+inline void winograd_at(const Vec (&m)[kPoints], Vec (&y)[kStep]) {
     const Vec even_near = m[1] + m[2], odd_near = m[1] - m[2];
     const Vec even_far = m[3] + m[4], odd_far = m[3] - m[4];
     y[0] = m[0] + even_near + even_far;
@@ -37,13 +65,15 @@ inline void winograd_at(const Vec (&m)[6], Vec (&y)[kStep]) {
     } else {
         y[1] = fma(odd_far, set1(1.5f), odd_near * set1(0.75f));
         y[2] = fma(even_far, set1(2.25f), even_near * set1(0.5625f));
-        y[3] = fma(odd_far, set1(27.0f / 8), fma(odd_near, set1(27.0f / 64), m[5]));
+        y[3] = odd_near * set1(27.0f / 64);
+        if constexpr (kPoints == 6) y[3] = fma(odd_near, set1(27.0f / 64), m[5]);
+        y[3] = fma(odd_far, set1(27.0f / 8), y[3]);
     }
 }
 
-/// A: the gradients of 4 or 2 outputs to 6 points.
-template <int kStep>
-inline void winograd_a(const Vec (&y)[kStep], Vec (&d)[6]) {
+/// A: the gradients of 4 or 2 outputs to points.
+template <int kStep, int kPoints>
+inline void winograd_a(const Vec (&y)[kStep], Vec (&d)[kPoints]) {
     Vec even_near = y[0], odd_near = y[1], even_far = y[0], odd_far = y[1];
     if constexpr (kStep == 4) {
         even_near = fma(y[2], set1(0.5625f), even_near);
@@ -58,16 +88,18 @@ inline void winograd_a(const Vec (&y)[kStep], Vec (&d)[6]) {
     d[2] = even_near - odd_near;
     d[3] = even_far + odd_far;
     d[4] = even_far - odd_far;
-    d[5] = y[kStep - 1];
+    if constexpr (kPoints == 6) d[5] = y[kStep - 1];
 }
 
-/// G: 3 or 5 taps to 6 points.
-template <int kTaps>
-inline void winograd_g(const Vec (&g)[kTaps], Vec (&u)[6]) {
-    Vec even_near = fma(g[2], set1(-8.0f / 27), g[0] * set1(-128.0f / 243));
-    Vec odd_near = g[1] * set1(-32.0f / 81);
-    Vec even_far = fma(g[2], set1(8.0f / 27), g[0] * set1(32.0f / 243));
-    Vec odd_far = g[1] * set1(16.0f / 81);
+/// G: taps to points.
+template <int kTaps, int kPoints>
+inline void winograd_g(const Vec (&g)[kTaps], Vec (&u)[kPoints]) {
+    Vec even_near = g[0] * set1(-128.0f / 243), odd_near = g[1] * set1(-32.0f / 81);
+    Vec even_far = g[0] * set1(32.0f / 243), odd_far = g[1] * set1(16.0f / 81);
+    if constexpr (kTaps >= 3) {
+        even_near = fma(g[2], set1(-8.0f / 27), even_near);
+        even_far = fma(g[2], set1(8.0f / 27), even_far);
+    }
     if constexpr (kTaps == 5) {
         even_near = fma(g[4], set1(-1.0f / 6), even_near);
         odd_near = fma(g[3], set1(-2.0f / 9), odd_near);
@@ -79,12 +111,12 @@ inline void winograd_g(const Vec (&g)[kTaps], Vec (&u)[6]) {
     u[2] = even_near - odd_near;
     u[3] = even_far + odd_far;
     u[4] = even_far - odd_far;
-    u[5] = g[kTaps - 1];
+    if constexpr (kPoints == 6) u[5] = g[kTaps - 1];
 }
 
-/// Gt: 6 points to the gradients of 3 or 5 taps.
-template <int kTaps>
-inline void winograd_gt(const Vec (&s)[6], Vec (&g)[kTaps]) {
+/// Gt: points to the gradients of taps.
+template <int kPoints, int kTaps>
+inline void winograd_gt(const Vec (&s)[kPoints], Vec (&g)[kTaps]) {
     const Vec even_near = s[1] + s[2], odd_near = s[1] - s[2];
     const Vec even_far = s[3] + s[4], odd_far = s[3] - s[4];
     g[0] = fma(s[0], set1(64.0f / 81),
@@ -92,36 +124,59 @@ inline void winograd_gt(const Vec (&s)[6], Vec (&g)[kTaps]) {
     g[1] = fma(odd_far, set1(16.0f / 81), odd_near * set1(-32.0f / 81));
     if constexpr (kTaps == 3) {
         g[2] = fma(even_far - even_near, set1(8.0f / 27), s[5]);
-    } else {
+    } else if constexpr (kTaps == 5) {
         g[2] = (even_far - even_near) * set1(8.0f / 27);
         g[3] = fma(odd_far, set1(4.0f / 9), odd_near * set1(-2.0f / 9));
         g[4] = fma(even_far, set1(2.0f / 3), fma(even_near, set1(-1.0f / 6), s[5]));
     }
 }
 
-/// A tile's place in the batch. Tiles are numbered row by row, image by image.
-struct WinogradCursor {
-    WinogradCursor(const WinogradTiles& tiles, int64_t tile)
-        : row(tile / tiles.tiles_w % tiles.tiles_h),
-          column(tile % tiles.tiles_w),
-          image(tile / (tiles.tiles_h * tiles.tiles_w)) {}
+/// An axis of one tap stays as it is.
+inline void winograd_g(const Vec (&g)[1], Vec (&u)[1]) { u[0] = g[0]; }
+inline void winograd_gt(const Vec (&s)[1], Vec (&g)[1]) { g[0] = s[0]; }
 
-    void next(const WinogradTiles& tiles) {
-        if (++column < tiles.tiles_w) return;
+/// A tile's place in the batch.
+template <typename Form>
+struct WinogradCursor {
+    WinogradCursor(const WinogradTiles& of, int64_t tile)
+        : tiles(of),
+          rows(of.height.lattices * of.height.tiles),
+          columns(of.width.lattices * of.width.tiles),
+          row(tile / columns % rows),
+          column(tile % columns),
+          slice(tile / (rows * columns) % of.depth.tiles),
+          image(tile / (rows * columns * of.depth.tiles)) {}
+
+    void next() {
+        if (++column < columns) return;
         column = 0;
-        if (++row < tiles.tiles_h) return;
+        if (++row < rows) return;
         row = 0;
+        if (++slice < tiles.depth.tiles) return;
+        slice = 0;
         ++image;
     }
 
-    int64_t top(const WinogradTiles& tiles) const { return tiles.step * row - tiles.top; }
-    int64_t left(const WinogradTiles& tiles) const { return tiles.step * column - tiles.left; }
+    int64_t front() const { return slice - tiles.depth.before; }
+    int64_t top() const { return begin<typename Form::Rows>(tiles.height, row); }
+    int64_t left() const { return begin<typename Form::Columns>(tiles.width, column); }
     /// Of the tile's corner in the map; outside of it where the map is padded.
-    int64_t offset(const WinogradTiles& tiles) const {
-        return ((image * tiles.height + top(tiles)) * tiles.width + left(tiles)) * tiles.pixel;
+    int64_t offset() const {
+        const int64_t rows_before = (image * tiles.depth.cells + front()) * tiles.height.cells;
+        return ((rows_before + top()) * tiles.width.cells + left()) * tiles.pixel;
     }
 
-    int64_t row, column, image;
+    const WinogradTiles& tiles;
+    int64_t rows, columns;  // of tiles in a slice
+    int64_t row, column, slice, image;
+
+   private:
+    template <typename Axis>
+    static int64_t begin(const WinogradTiles::Axis& axis, int64_t number) {
+        if (axis.lattices == 1) return axis.spacing * Axis::kStep * number - axis.before;
+        return axis.spacing * Axis::kStep * (number % axis.tiles) + number / axis.tiles -
+               axis.before;
+    }
 };
 
 /// Where the vector of channels from `channel` on lies in a tile's row of a plane.

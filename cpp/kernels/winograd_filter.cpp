@@ -1,95 +1,122 @@
 // SPDX-License-Identifier: Apache-2.0
-// Winograd's transforms of kernels: 3 x 3 or 5 x 5 taps to 36 points, packed for the product, and
-// the gradient's sums at 36 points back to taps.
+// Winograd's transforms of kernels: taps to points, packed for the product, and the gradient's sums
+// at points back to taps.
 #include "kernels/winograd.h"
 
 namespace pronghorn::PRONGHORN_ISA {
 namespace {
 
-/// The taps of a vector of channels to 36 points.
-template <int kTaps>
-void transform_taps(const Vec (&taps)[kTaps * kTaps], float* u, int64_t plane) {
-    Vec half[6][kTaps];
-    for (int j = 0; j < kTaps; ++j) {
-        Vec g[kTaps], points[6];
-        for (int i = 0; i < kTaps; ++i) g[i] = taps[kTaps * i + j];
+/// The taps of a vector of channels to points.
+template <typename Form>
+void transform_taps(const Vec (&taps)[Form::Rows::kTaps * Form::Columns::kTaps], float* u,
+                    int64_t plane) {
+    constexpr int kRows = Form::Rows::kTaps, kColumns = Form::Columns::kTaps;
+    constexpr int kPointsH = Form::Rows::kPoints, kPointsW = Form::Columns::kPoints;
+    Vec half[kPointsH][kColumns];
+    for (int j = 0; j < kColumns; ++j) {
+        Vec g[kRows], points[kPointsH];
+        for (int i = 0; i < kRows; ++i) g[i] = taps[kColumns * i + j];
         winograd_g(g, points);
-        for (int i = 0; i < 6; ++i) half[i][j] = points[i];
+        for (int i = 0; i < kPointsH; ++i) half[i][j] = points[i];
     }
 #pragma GCC unroll 6
-    for (int i = 0; i < 6; ++i, u += 6 * plane) {
-        Vec points[6];
+    for (int i = 0; i < kPointsH; ++i, u += kPointsW * plane) {
+        Vec points[kPointsW];
         winograd_g(half[i], points);
-        for (int j = 0; j < 6; ++j) store(u + j * plane, points[j]);
+        for (int j = 0; j < kPointsW; ++j) store(u + j * plane, points[j]);
     }
 }
 
-template <int kTaps>
+/// Which matrix of the kernel tap (i, j) of the form is, or -1 where the kernel has ended.
+int64_t tap_of(const WinogradTaps& taps, int i, int j) {
+    const WinogradTaps::Axis &rows = taps.rows, &columns = taps.columns;
+    const int64_t row = rows.first + rows.stride * i, column = columns.first + columns.stride * j;
+    if (row >= rows.size || column >= columns.size) return -1;
+    return (taps.slice * rows.size + row) * columns.size + column;
+}
+
+template <typename Form>
 void filter_forward(const WinogradFilter& filter) {
-    constexpr int kAll = kTaps * kTaps;
-    const int64_t tap = filter.in_c * filter.out_c;
+    constexpr int kColumns = Form::Columns::kTaps, kAll = Form::Rows::kTaps * kColumns;
+    const WinogradTaps& from = filter.from;
+    const int64_t tap = from.in_c * from.out_c;
     for (int64_t c = filter.begin; c < filter.end; ++c) {
-        const float* w = filter.w + c * filter.out_c + filter.column;
+        const float* w = filter.w + c * from.out_c + filter.column;
         for_vectors(filter.column_end - filter.column, [&](int64_t k, int count) {
             Vec taps[kAll];
-            for (int t = 0; t < kAll; ++t) taps[t] = load_upto(w + t * tap + k, count);
-            float* to = filter.u + (k / kWinogradPanel * filter.in_c + c) * kWinogradPanel;
-            transform_taps<kTaps>(taps, to + k % kWinogradPanel, filter.plane);
+            for (int t = 0; t < kAll; ++t) {
+                const int64_t at = c < from.in_c ? tap_of(from, t / kColumns, t % kColumns) : -1;
+                taps[t] = at < 0 ? zero() : load_upto(w + at * tap + k, count);
+            }
+            float* to = filter.u + k / kWinogradPanel * filter.panel + c * kWinogradPanel;
+            transform_taps<Form>(taps, to + k % kWinogradPanel, filter.plane);
         });
     }
 }
 
-/// Output channels [k, k + rows) of up to kLanes input channels, column c of u and the next ones.
-template <int kTaps>
+/// Output channels [k, k + rows), zeros behind the last, of up to kLanes input channels, column c
+/// of u and the next ones.
+template <typename Form>
 void transpose_square(const WinogradFilter& filter, int64_t k, int rows, int64_t c, int count) {
-    constexpr int kAll = kTaps * kTaps;
-    const int64_t tap = filter.in_c * filter.out_c;
+    constexpr int kColumns = Form::Columns::kTaps, kAll = Form::Rows::kTaps * kColumns;
+    const WinogradTaps& from = filter.from;
+    const int valid = from.out_c - k < rows ? static_cast<int>(from.out_c - k) : rows;
     alignas(64) float turned[kAll][kLanes][kLanes];  // tap, output channel, input channel
     for (int t = 0; t < kAll; ++t) {
-        const float* w = filter.w + (kAll - 1 - t) * tap + (filter.column + c) * filter.out_c + k;
+        const int turned_t = kAll - 1 - t;
+        const int64_t tap = tap_of(from, turned_t / kColumns, turned_t % kColumns);
+        const int64_t at = (tap < 0 ? 0 : tap) * from.in_c + filter.column + c;
+        const float* w = filter.w + at * from.out_c + k;
         Vec square[kLanes];
         for (int i = 0; i < kLanes; ++i) {
-            square[i] = i < count ? load_upto(w + i * filter.out_c, rows) : zero();
+            square[i] = tap >= 0 && i < count ? load_upto(w + i * from.out_c, valid) : zero();
         }
         transpose(square);
         for (int i = 0; i < kLanes; ++i) store(turned[t][i], square[i]);
     }
-    float* to = filter.u + (c / kWinogradPanel * filter.out_c + k) * kWinogradPanel;
+    float* to = filter.u + c / kWinogradPanel * filter.panel + k * kWinogradPanel;
     for (int i = 0; i < rows; ++i) {
         Vec taps[kAll];
         for (int t = 0; t < kAll; ++t) taps[t] = load(turned[t][i]);
-        transform_taps<kTaps>(taps, to + i * kWinogradPanel + c % kWinogradPanel, filter.plane);
+        transform_taps<Form>(taps, to + i * kWinogradPanel + c % kWinogradPanel, filter.plane);
     }
 }
 
-template <int kTaps>
+template <typename Form>
 void filter_transposed(const WinogradFilter& filter) {
     for_vectors(filter.end - filter.begin, [&](int64_t k, int rows) {
         for_vectors(filter.column_end - filter.column, [&](int64_t c, int count) {
-            transpose_square<kTaps>(filter, filter.begin + k, rows, c, count);
+            transpose_square<Form>(filter, filter.begin + k, rows, c, count);
         });
     });
 }
 
-template <int kTaps>
+template <typename Form>
 void filter_gradient(const WinogradFilterGradient& gradient) {
+    constexpr int kRows = Form::Rows::kTaps, kColumns = Form::Columns::kTaps;
+    constexpr int kPointsH = Form::Rows::kPoints, kPointsW = Form::Columns::kPoints;
+    const WinogradTaps& taps = gradient.to;
     for (int64_t row = 0; row < gradient.rows; ++row) {
         for_vectors(gradient.columns, [&](int64_t column, int count) {
             const float* s = gradient.s + row * gradient.row + column;
-            float* dw = gradient.dw + row * gradient.dw_row + column;
-            Vec half[kTaps][6];
+            float* dw = gradient.dw + row * taps.out_c + column;
+            Vec half[kRows][kPointsW];
 #pragma GCC unroll 6
-            for (int j = 0; j < 6; ++j) {
-                Vec points[6], g[kTaps];
-                for (int i = 0; i < 6; ++i) points[i] = load(s + (6 * i + j) * gradient.plane);
+            for (int j = 0; j < kPointsW; ++j) {
+                Vec points[kPointsH], g[kRows];
+                for (int i = 0; i < kPointsH; ++i) {
+                    points[i] = load(s + (kPointsW * i + j) * gradient.plane);
+                }
                 winograd_gt(points, g);
-                for (int i = 0; i < kTaps; ++i) half[i][j] = g[i];
+                for (int i = 0; i < kRows; ++i) half[i][j] = g[i];
             }
-            for (int i = 0; i < kTaps; ++i) {
-                Vec g[kTaps];
+            for (int i = 0; i < kRows; ++i) {
+                Vec g[kColumns];
                 winograd_gt(half[i], g);
-                for (int j = 0; j < kTaps; ++j) {
-                    float* const to = dw + (kTaps * i + j) * gradient.dw_tap;
+                for (int j = 0; j < kColumns; ++j) {
+                    const int64_t tap = tap_of(taps, i, j);
+                    if (tap < 0) continue;
+                    float* const to = dw + tap * taps.in_c * taps.out_c;
                     const Vec before = gradient.accumulate ? load_upto(to, count) : zero();
                     store_upto(to, before + g[j], count);
                 }
@@ -101,15 +128,15 @@ void filter_gradient(const WinogradFilterGradient& gradient) {
 }  // namespace
 
 void winograd_filter(const WinogradFilter& filter) noexcept {
-    if (filter.taps == 3) {
-        (filter.transposed ? filter_transposed<3> : filter_forward<3>)(filter);
-    } else {
-        (filter.transposed ? filter_transposed<5> : filter_forward<5>)(filter);
-    }
+    with_winograd_form(filter.from.rows.taps, filter.from.columns.taps, [&](auto form) {
+        using Form = decltype(form);
+        (filter.transposed ? filter_transposed<Form> : filter_forward<Form>)(filter);
+    });
 }
 
 void winograd_filter_gradient(const WinogradFilterGradient& gradient) noexcept {
-    (gradient.taps == 3 ? filter_gradient<3> : filter_gradient<5>)(gradient);
+    with_winograd_form(gradient.to.rows.taps, gradient.to.columns.taps,
+                       [&](auto form) { filter_gradient<decltype(form)>(gradient); });
 }
 
 }  // namespace pronghorn::PRONGHORN_ISA

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The 36 matrix products of a Winograd convolution: tiles of rows x vectors are summed in
-// registers, a broadcast, b loaded as vectors. Buffers end with whole vectors, so nothing is
-// masked.
+// The matrix products of a Winograd convolution, one for each point: tiles of rows x vectors are
+// summed in registers, a broadcast, b loaded as vectors. Buffers end with whole vectors, so nothing
+// is masked.
 #include "kernels/winograd.h"
 
 namespace pronghorn::PRONGHORN_ISA {
@@ -141,7 +141,7 @@ void winograd_product(const WinogradProduct& product) noexcept {
         return product.b + p * product.b_plane + j * product.b_panel +
                product.depth * d / parts * kWinogradPanel;
     };
-    for (int64_t p = 0; p < 36; ++p) {
+    for (int64_t p = 0; p < product.points; ++p) {
         const float* a = product.a + p * product.a_plane;
         float* c = product.c + p * product.c_plane;
         for (int64_t d = 0; d < parts; ++d) {

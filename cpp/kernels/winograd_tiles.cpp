@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Winograd's transforms of maps: inputs and gradients of outputs to 36 planes, and planes to
-// outputs. Each goes tile by tile and vector by vector, in two passes with a temporary in memory:
-// 119 cycles for a vector of AVX-512 where one unrolled pass takes 170. What the tile after the
-// next will read is fetched ahead, which makes whole convolutions of large maps 1.3 to 1.5 times as
-// fast.
+// Winograd's transforms of maps: inputs and gradients of outputs to a plane for each point, and
+// planes to outputs. Each goes tile by tile and vector by vector, in two passes with a temporary in
+// memory: 119 cycles for a vector of AVX-512 where one unrolled pass takes 170. What the tile after
+// the next will read is fetched ahead, which makes whole convolutions of large maps 1.3 to 1.5
+// times as fast.
 #include "kernels/winograd.h"
 
 namespace pronghorn::PRONGHORN_ISA {
@@ -12,17 +12,25 @@ namespace {
 constexpr int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
 constexpr int64_t max_of(int64_t a, int64_t b) { return a > b ? a : b; }
 
-/// A tile of kSize x kSize cells, of which [row, row_end) x [column, column_end) lie in the map.
-template <int kSize>
+/// A tile of kRows x kColumns cells, of which [row, row_end) x [column, column_end) lie in the map.
+template <int kRows, int kColumns>
 struct Cells {
-    Cells(const WinogradTiles& tiles, const WinogradCursor& cursor)
-        : row(max_of(0, -cursor.top(tiles))),
-          row_end(min_of(kSize, tiles.height - cursor.top(tiles))),
-          column(max_of(0, -cursor.left(tiles))),
-          column_end(min_of(kSize, tiles.width - cursor.left(tiles))) {}
+    template <typename Cursor>
+    Cells(const WinogradTiles& tiles, const Cursor& at)
+        : row(behind(-at.top(), tiles.height)),
+          row_end(min_of(kRows, behind(tiles.height.cells - at.top(), tiles.height))),
+          column(behind(-at.left(), tiles.width)),
+          column_end(min_of(kColumns, behind(tiles.width.cells - at.left(), tiles.width))) {
+        if (at.front() < 0 || at.front() >= tiles.depth.cells) row_end = 0;
+    }
 
+    /// The first of the axis' cells that lies `distance` or more behind the corner.
+    static int64_t behind(int64_t distance, const WinogradTiles::Axis& axis) {
+        const int64_t cells = max_of(0, distance + axis.spacing - 1);
+        return axis.spacing == 1 ? cells : cells / axis.spacing;
+    }
     bool whole() const {
-        return row == 0 && column == 0 && row_end == kSize && column_end == kSize;
+        return row == 0 && column == 0 && row_end == kRows && column_end == kColumns;
     }
     bool has(int i, int j) const {
         return row <= i && i < row_end && column <= j && j < column_end;
@@ -32,9 +40,9 @@ struct Cells {
 };
 
 /// Reads cells of one vector of channels.
-template <int kSize, bool kWhole, bool kGated, bool kMasked>
+template <typename Cells, bool kWhole, bool kGated, bool kMasked>
 struct Reader {
-    const Cells<kSize>& cells;
+    const Cells& cells;
     const float *x, *gate;
     int64_t offset, row, pixel;  // offset of the tile's corner, maybe outside
     Mask mask;
@@ -56,107 +64,125 @@ struct Reader {
     }
 };
 
-template <int kStep>
+template <typename Form>
 struct InputTransform {
-    static constexpr int kSize = 6;
-    static constexpr int kShared = kSize - kStep;  // columns with the tile before
+    static constexpr int kRows = Form::Rows::kPoints, kColumns = Form::Columns::kPoints;
+    static constexpr int kShared = Form::Columns::kTaps - 1;  // columns with the tile before
 
     template <typename Read>
     static void run(const Read& read, int64_t ahead, float* to, int64_t plane, float* /*sum*/) {
-        alignas(64) float half[36 * kLanes];
+        alignas(64) float half[kRows * kColumns * kLanes];
+        if constexpr (kRows > 1) {
 #pragma GCC unroll 1
-        for (int j = 0; j < 6; ++j) {
-            Vec x[6], v[6];
+            for (int j = 0; j < kColumns; ++j) {
+                Vec x[kRows], v[kRows];
 #pragma GCC unroll 6
-            for (int i = 0; i < 6; ++i) x[i] = read.at(i, j);
+                for (int i = 0; i < kRows; ++i) x[i] = read.at(i, j);
 #pragma GCC unroll 6
-            for (int i = 0; j >= kShared && i < 6; ++i) read.fetch(i, j, ahead);
-            winograd_bt(x, v);
+                for (int i = 0; j >= kShared && i < kRows; ++i) read.fetch(i, j, ahead);
+                winograd_bt(x, v);
 #pragma GCC unroll 6
-            for (int i = 0; i < 6; ++i) store(half + (6 * i + j) * kLanes, v[i]);
+                for (int i = 0; i < kRows; ++i) store(half + (kColumns * i + j) * kLanes, v[i]);
+            }
         }
 #pragma GCC unroll 1
-        for (int i = 0; i < 6; ++i, to += 6 * plane) {
-            Vec x[6], v[6];
+        for (int i = 0; i < kRows; ++i, to += kColumns * plane) {
+            Vec x[kColumns], v[kColumns];
 #pragma GCC unroll 6
-            for (int j = 0; j < 6; ++j) x[j] = load(half + (6 * i + j) * kLanes);
+            for (int j = 0; j < kColumns; ++j) {
+                x[j] = kRows > 1 ? load(half + (kColumns * i + j) * kLanes) : read.at(0, j);
+                if (kRows == 1 && j >= kShared) read.fetch(0, j, ahead);
+            }
             winograd_bt(x, v);
 #pragma GCC unroll 6
-            for (int j = 0; j < 6; ++j) store(to + j * plane, v[j]);
+            for (int j = 0; j < kColumns; ++j) store(to + j * plane, v[j]);
         }
     }
 };
 
-template <int kStep>
+template <typename Form>
 struct GradientTransform {
-    static constexpr int kSize = kStep;
+    static constexpr int kRows = Form::Rows::kStep, kColumns = Form::Columns::kStep;
+    static constexpr int kPointsH = Form::Rows::kPoints, kPointsW = Form::Columns::kPoints;
 
     /// Adds the cells to sum, a vector, unless it is null.
     template <typename Read>
     static void run(const Read& read, int64_t ahead, float* to, int64_t plane, float* sum) {
-        alignas(64) float half[6 * kStep * kLanes];
+        alignas(64) float half[kPointsH * kColumns * kLanes];
         Vec total = zero();
+        if constexpr (kRows > 1) {
 #pragma GCC unroll 1
-        for (int j = 0; j < kStep; ++j) {
-            Vec y[kStep], d[6];
+            for (int j = 0; j < kColumns; ++j) {
+                Vec y[kRows], d[kPointsH];
 #pragma GCC unroll 4
-            for (int i = 0; i < kStep; ++i) y[i] = read.at(i, j);
+                for (int i = 0; i < kRows; ++i) y[i] = read.at(i, j);
 #pragma GCC unroll 4
-            for (int i = 0; i < kStep; ++i) read.fetch(i, j, ahead);
-            Vec column = y[0] + y[1];
-            if constexpr (kStep == 4) column = column + (y[2] + y[3]);
-            total = total + column;
+                for (int i = 0; i < kRows; ++i) read.fetch(i, j, ahead);
+                total = total + sum_of(y);
+                winograd_a(y, d);
+#pragma GCC unroll 6
+                for (int i = 0; i < kPointsH; ++i) store(half + (kColumns * i + j) * kLanes, d[i]);
+            }
+        }
+#pragma GCC unroll 1
+        for (int i = 0; i < kPointsH; ++i, to += kPointsW * plane) {
+            Vec y[kColumns], d[kPointsW];
+#pragma GCC unroll 4
+            for (int j = 0; j < kColumns; ++j) {
+                y[j] = kRows > 1 ? load(half + (kColumns * i + j) * kLanes) : read.at(0, j);
+                if (kRows == 1) read.fetch(0, j, ahead);
+            }
+            if (kRows == 1) total = sum_of(y);
             winograd_a(y, d);
 #pragma GCC unroll 6
-            for (int i = 0; i < 6; ++i) store(half + (kStep * i + j) * kLanes, d[i]);
+            for (int j = 0; j < kPointsW; ++j) store(to + j * plane, d[j]);
         }
         if (sum != nullptr) store(sum, load(sum) + total);
-#pragma GCC unroll 1
-        for (int i = 0; i < 6; ++i, to += 6 * plane) {
-            Vec y[kStep], d[6];
-#pragma GCC unroll 4
-            for (int j = 0; j < kStep; ++j) y[j] = load(half + (kStep * i + j) * kLanes);
-            winograd_a(y, d);
-#pragma GCC unroll 6
-            for (int j = 0; j < 6; ++j) store(to + j * plane, d[j]);
-        }
+    }
+
+    template <int kCells>
+    static Vec sum_of(const Vec (&y)[kCells]) {
+        Vec sum = y[0] + y[1];
+        if constexpr (kCells == 4) sum = sum + (y[2] + y[3]);
+        return sum;
     }
 };
 
 /// All channels of one tile; the last vector of them masked.
-template <typename Transform, bool kWhole, bool kGated>
-void transform_tile(const WinogradTiles& tiles, const Cells<Transform::kSize>& cells,
-                    const float* x, const float* gate, int64_t offset, int64_t ahead, float* to,
-                    float* sums) {
-    constexpr int kSize = Transform::kSize;
-    const int64_t row = tiles.width * tiles.pixel;
+template <typename Transform, bool kWhole, bool kGated, typename Cells>
+void transform_tile(const WinogradTiles& tiles, const Cells& cells, const float* x,
+                    const float* gate, int64_t offset, int64_t ahead, float* to, float* sums) {
+    const int64_t pixel = tiles.width.spacing * tiles.pixel;
+    const int64_t row = tiles.height.spacing * tiles.width.cells * tiles.pixel;
     for_vectors(tiles.channels, [&](int64_t c, int count) {
         float* const planes = to + winograd_place(tiles, c);
         float* const sum = sums == nullptr ? nullptr : sums + c;
         if (count == kLanes) {
-            const Reader<kSize, kWhole, kGated, false> read{cells, x,           gate, offset + c,
-                                                            row,   tiles.pixel, {}};
+            const Reader<Cells, kWhole, kGated, false> read{cells, x,     gate, offset + c,
+                                                            row,   pixel, {}};
             Transform::run(read, ahead, planes, tiles.plane, sum);
         } else {
-            const Reader<kSize, kWhole, kGated, true> read{
-                cells, x, gate, offset + c, row, tiles.pixel, first_lanes(count)};
+            const Reader<Cells, kWhole, kGated, true> read{
+                cells, x, gate, offset + c, row, pixel, first_lanes(count)};
             Transform::run(read, ahead, planes, tiles.plane, sum);
         }
     });
 }
 
-template <typename Transform, bool kGated>
+template <typename Form, template <typename> typename TransformOf, bool kGated>
 void transform_tiles(const WinogradTiles& tiles, const float* x, const float* gate, float* sums) {
-    WinogradCursor cursor(tiles, tiles.first), next(tiles, tiles.first + 2);
+    using Transform = TransformOf<Form>;
+    WinogradCursor<Form> cursor(tiles, tiles.first), next(tiles, tiles.first + 2);
     float* to = tiles.planes;
     for (int64_t t = 0; t < tiles.count; ++t, to += tiles.row) {
-        const Cells<Transform::kSize> cells(tiles, cursor);
-        const int64_t offset = cursor.offset(tiles), ahead = next.offset(tiles) - offset;
-        (cells.whole() ? transform_tile<Transform, true, kGated>
-                       : transform_tile<Transform, false, kGated>)(tiles, cells, x, gate, offset,
-                                                                   ahead, to, sums);
-        cursor.next(tiles);
-        next.next(tiles);
+        const Cells<Transform::kRows, Transform::kColumns> cells(tiles, cursor);
+        const int64_t offset = cursor.offset(), ahead = next.offset() - offset;
+        (cells.whole()
+             ? transform_tile<Transform, true, kGated, decltype(cells)>
+             : transform_tile<Transform, false, kGated, decltype(cells)>)(tiles, cells, x, gate,
+                                                                          offset, ahead, to, sums);
+        cursor.next();
+        next.next();
     }
 }
 
@@ -169,75 +195,85 @@ struct Finish {
 };
 
 /// One vector of one tile of y; cells outside the map and lanes behind `count` stay untouched.
-template <int kStep, bool kMasked>
-void output_vector(const WinogradTiles& tiles, const Cells<kStep>& cells, const float* from,
+template <typename Form, bool kMasked, typename Cells>
+void output_vector(const WinogradTiles& tiles, const Cells& cells, const float* from,
                    const Finish& finish, int count, float* y, int64_t ahead) {
-    const int64_t plane = tiles.plane, row = tiles.width * tiles.pixel;
-    alignas(64) float half[6 * kStep * kLanes];
+    constexpr int kPointsH = Form::Rows::kPoints, kPointsW = Form::Columns::kPoints;
+    constexpr int kRows = Form::Rows::kStep, kColumns = Form::Columns::kStep;
+    const int64_t plane = tiles.plane, pixel = tiles.width.spacing * tiles.pixel;
+    const int64_t row = tiles.height.spacing * tiles.width.cells * tiles.pixel;
+    alignas(64) float half[kRows * kPointsW * kLanes];
+    if constexpr (kRows > 1) {
+        const float* column = from;
 #pragma GCC unroll 1
-    for (int j = 0; j < 6; ++j, from += plane) {
-        Vec m[6], v[kStep];
+        for (int j = 0; j < kPointsW; ++j, column += plane) {
+            Vec m[kPointsH], v[kRows];
 #pragma GCC unroll 6
-        for (int i = 0; i < 6; ++i) m[i] = load(from + 6 * i * plane);
-        winograd_at(m, v);
+            for (int i = 0; i < kPointsH; ++i) m[i] = load(column + kPointsW * i * plane);
+            winograd_at(m, v);
 #pragma GCC unroll 4
-        for (int i = 0; i < kStep; ++i) store(half + (6 * i + j) * kLanes, v[i]);
+            for (int i = 0; i < kRows; ++i) store(half + (kPointsW * i + j) * kLanes, v[i]);
+        }
     }
 #pragma GCC unroll 1
     for (int i = 0; i < cells.row_end; ++i, y += row) {
-        Vec m[6], v[kStep];
+        Vec m[kPointsW], v[kColumns];
 #pragma GCC unroll 6
-        for (int j = 0; j < 6; ++j) m[j] = load(half + (6 * i + j) * kLanes);
+        for (int j = 0; j < kPointsW; ++j) {
+            m[j] = load(kRows > 1 ? half + (kPointsW * i + j) * kLanes : from + j * plane);
+        }
         winograd_at(m, v);
 #pragma GCC unroll 4
-        for (int j = 0; j < kStep; ++j) {
-            __builtin_prefetch(y + j * tiles.pixel + ahead, 1);
+        for (int j = 0; j < kColumns; ++j) {
+            __builtin_prefetch(y + j * pixel + ahead, 1);
             if (j >= cells.column_end) continue;
             Vec value = v[j] + finish.bias;
             if (finish.activate) value = relu(value);
             if (finish.gate != nullptr) {
-                const float* at = finish.gate + i * row + j * tiles.pixel;
+                const float* at = finish.gate + i * row + j * pixel;
                 prefetch(at + ahead);
                 const Vec gate = kMasked ? load_partial(at, count) : load(at);
                 value = select(less(zero(), gate), value, zero());
             }
             if (kMasked) {
-                store_partial(y + j * tiles.pixel, value, count);
+                store_partial(y + j * pixel, value, count);
             } else {
-                store(y + j * tiles.pixel, value);
+                store(y + j * pixel, value);
             }
         }
     }
 }
 
-template <int kStep>
+template <typename Form>
 void output_tiles(const WinogradTiles& tiles, const float* bias, bool activate, const float* gate,
                   float* y) {
-    WinogradCursor cursor(tiles, tiles.first), next(tiles, tiles.first + 2);
+    using Outputs = Cells<Form::Rows::kStep, Form::Columns::kStep>;
+    WinogradCursor<Form> cursor(tiles, tiles.first), next(tiles, tiles.first + 2);
     const float* from = tiles.planes;
     for (int64_t t = 0; t < tiles.count; ++t, from += tiles.row) {
-        const Cells<kStep> cells(tiles, cursor);
-        const int64_t offset = cursor.offset(tiles), ahead = next.offset(tiles) - offset;
+        const Outputs cells(tiles, cursor);
+        const int64_t offset = cursor.offset(), ahead = next.offset() - offset;
         for_vectors(tiles.channels, [&](int64_t c, int count) {
             const Finish finish{bias == nullptr ? zero() : load_upto(bias + c, count), activate,
                                 gate == nullptr ? nullptr : gate + offset + c};
-            (count == kLanes ? output_vector<kStep, false>
-                             : output_vector<kStep, true>)(tiles, cells,
-                                                           from + winograd_place(tiles, c), finish,
-                                                           count, y + offset + c, ahead);
+            (count == kLanes ? output_vector<Form, false, Outputs>
+                             : output_vector<Form, true, Outputs>)(tiles, cells,
+                                                                   from + winograd_place(tiles, c),
+                                                                   finish, count, y + offset + c,
+                                                                   ahead);
         });
-        cursor.next(tiles);
-        next.next(tiles);
+        cursor.next();
+        next.next();
     }
 }
 
-template <template <int> typename Transform>
+template <template <typename> typename TransformOf>
 void transform(const WinogradTiles& tiles, const float* x, const float* gate, float* sums) {
-    const bool gated = gate != nullptr;
-    (tiles.step == 4
-         ? (gated ? transform_tiles<Transform<4>, true> : transform_tiles<Transform<4>, false>)
-         : (gated ? transform_tiles<Transform<2>, true> : transform_tiles<Transform<2>, false>))(
-        tiles, x, gate, sums);
+    with_winograd_form(tiles.taps_h, tiles.taps_w, [&](auto form) {
+        using Form = decltype(form);
+        (gate != nullptr ? transform_tiles<Form, TransformOf, true>
+                         : transform_tiles<Form, TransformOf, false>)(tiles, x, gate, sums);
+    });
 }
 
 }  // namespace
@@ -253,7 +289,9 @@ void winograd_gradient(const WinogradTiles& tiles, const float* dy, const float*
 
 void winograd_output(const WinogradTiles& tiles, const float* bias, bool activate,
                      const float* gate, float* y) noexcept {
-    (tiles.step == 4 ? output_tiles<4> : output_tiles<2>)(tiles, bias, activate, gate, y);
+    with_winograd_form(tiles.taps_h, tiles.taps_w, [&](auto form) {
+        output_tiles<decltype(form)>(tiles, bias, activate, gate, y);
+    });
 }
 
 }  // namespace pronghorn::PRONGHORN_ISA

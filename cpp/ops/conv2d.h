@@ -22,6 +22,7 @@ struct ConvProblem {
     bool predicts = false;      // neither a backward pass nor a loss follows
     bool halves = false;        // a small image by itself is worth two tasks
     bool in_planes = false;     // x comes in planes
+    bool transposed = false;    // the op is the gradient of this convolution: from y's map to x's
     bool all_by_image = false;  // every stage has to be, for an op that runs them itself
     const Kernels* kernels = nullptr;
 

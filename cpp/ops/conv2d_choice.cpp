@@ -42,7 +42,7 @@ bool lanes_lead(const ConvProblem& p, double times) {
 /// and 1.03 times as fast for 17 to 17, 20 to 20 and 17 to 33 channels, which fill half the
 /// vectors, and 0.93 times for 34 to 20, 0.8 times for 20 to 50.
 bool winograd_leads(const ConvProblem& p) {
-    return winograd_wins(p) && (p.height.kernel == 3 || !lanes_lead(p, 1.48));
+    return winograd_wins(p) && (p.width.kernel != 5 || !lanes_lead(p, 1.48));
 }
 
 }  // namespace

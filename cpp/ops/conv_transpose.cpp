@@ -4,7 +4,7 @@
 //   y[n, o] = b + sum of x[n, i] k[t] over all i, t with i*stride + t*dilation - crop = o.
 // For the convolution C with that kernel, from y's grid to x's: y is C's dx, where dy = x; dx is
 // C's forward pass on dy; dw is C's dw with x and dy in each other's place. So C's algorithms do
-// all of it.
+// all of it: Winograd as a whole, the others image by image.
 #include "ops/conv2d.h"
 #include "ops/pieces.h"
 
@@ -65,14 +65,28 @@ class ConvTranspose final : public Op {
     Signature plan(const PlanContext& context) override {
         ConvProblem& c = convolution_;
         c.kernels = context.kernels;
+        const bool wants_dx = context.training && context.wants_gradient[0];
+        const bool wants_db = context.training && bias_ && context.wants_gradient[2];
+        c.wants_dw = context.training && context.wants_gradient[1];
+        if (context.conv_algorithm == "auto" || context.conv_algorithm == "winograd") {
+            ConvProblem whole = c;
+            whole.transposed = true;
+            whole.bias = bias_;
+            whole.relu = relu_;
+            whole.gate_given = gate_given_;
+            whole.gate_taken = gate_taken_;
+            whole.wants_dx = wants_dx;
+            whole.wants_db = wants_db;
+            whole.predicts = context.predicts;
+            const bool welcome = context.conv_algorithm == "winograd" || winograd_wins(whole);
+            whole_ = welcome ? make_conv_winograd(whole) : nullptr;
+            if (whole_ != nullptr) return whole_->plan();
+        }
         c.wants_dx = true;  // the forward pass
         // Predictions of a few large images are cut into pieces; bias and ReLU are another stage.
         const bool cuts = !context.training && context.conv_algorithm == "auto" &&
                           cuts_images(c.batch, c.flops() / static_cast<double>(c.batch));
         c.all_by_image = !cuts;
-        c.wants_dw = context.training && context.wants_gradient[1];
-        const bool wants_dx = context.training && context.wants_gradient[0];
-        const bool wants_db = context.training && bias_ && context.wants_gradient[2];
         algorithm_ = choose_conv(c, cuts ? "direct" : context.conv_algorithm);
         const Signature inner = algorithm_->plan();
         Signature signature;
@@ -105,6 +119,7 @@ class ConvTranspose final : public Op {
     }
 
     void run(int stage, const Args& args, int64_t task) const noexcept override {
+        if (whole_ != nullptr) return whole_->run(stage, args, task);
         if (stage < inner_stage(0)) return algorithm_->run(stage, args, task);
         if (cut_) return stage == inner_stage(0) ? piece(args, task) : finish(args, task);
         for (int64_t i = 0; i < args.images; i += lanes_) {
@@ -114,6 +129,10 @@ class ConvTranspose final : public Op {
                 backward(args, i);
             }
         }
+    }
+
+    Range owned(int stage, int input, int64_t task) const override {
+        return whole_ == nullptr ? Range{} : whole_->owned(stage, input, task);
     }
 
    private:
@@ -228,7 +247,7 @@ class ConvTranspose final : public Op {
     int64_t lanes_ = 1;
     int64_t gated_ = 0;         // floats of dy that are masked by the ReLU
     size_t inner_forward_ = 0;  // of the algorithm's stages, packing comes before it
-    std::unique_ptr<ConvAlgorithm> algorithm_;
+    std::unique_ptr<ConvAlgorithm> whole_, algorithm_;  // one of them
 };
 
 }  // namespace

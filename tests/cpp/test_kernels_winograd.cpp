@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The Winograd kernels of every instruction set, put together to convolutions by 3 x 3 and 5 x 5
-// and their gradients, against loops in double. Buffers end where the contracts end, so that the
-// address sanitizer sees an element too many; blocks of tiles begin and end anywhere in the batch.
+// The Winograd kernels of every instruction set, put together to convolutions by 2, 3 and 5 taps
+// along one axis or two, dilated too, and their gradients, against loops in double. Buffers end
+// where the contracts end, so that the address sanitizer sees an element too many; blocks of tiles
+// begin and end anywhere in the batch.
 #include <doctest/doctest.h>
 
 #include <cstdint>
@@ -18,38 +19,50 @@ namespace {
 using Floats = std::vector<float>;
 using Doubles = std::vector<double>;
 
-constexpr int64_t kPoints = 36;
-
 int64_t round_up(int64_t a, int64_t b) { return (a + b - 1) / b * b; }
 
 struct Shape {
-    int64_t taps, batch, in_h, in_w, in_c, out_c, top, left, bottom, right;
+    int64_t rows, taps, batch, in_h, in_w, in_c, out_c, top, left, bottom, right;
     bool relu = false, gated = false;
+    int64_t dilation = 1;
 
-    int64_t out_h() const { return in_h + top + bottom - taps + 1; }
-    int64_t out_w() const { return in_w + left + right - taps + 1; }
+    int64_t out_h() const { return in_h + top + bottom - (rows - 1) * dilation; }
+    int64_t out_w() const { return in_w + left + right - (taps - 1) * dilation; }
     int64_t x_size() const { return batch * in_h * in_w * in_c; }
     int64_t y_size() const { return batch * out_h() * out_w() * out_c; }
-    int64_t w_size() const { return taps * taps * in_c * out_c; }
-    int64_t step() const { return 7 - taps; }
-    int64_t tiles_h() const { return (out_h() + step() - 1) / step(); }
-    int64_t tiles_w() const { return (out_w() + step() - 1) / step(); }
-    int64_t tiles() const { return batch * tiles_h() * tiles_w(); }
+    int64_t w_size() const { return rows * taps * in_c * out_c; }
+    static int64_t step(int64_t taps) { return taps == 1 ? 1 : taps == 5 ? 2 : 4; }
+    int64_t points() const { return (rows + step(rows) - 1) * (taps + step(taps) - 1); }
+    /// Of a lattice, along a side of so many outputs.
+    int64_t tiles_along(int64_t out, int64_t step) const {
+        return ((out + dilation - 1) / dilation + step - 1) / step;
+    }
+    int64_t tiles_h() const { return tiles_along(out_h(), step(rows)); }
+    int64_t tiles_w() const { return tiles_along(out_w(), step(taps)); }
+    int64_t tiles() const { return batch * dilation * dilation * tiles_h() * tiles_w(); }
+    WinogradTaps all_taps() const {
+        return {0, {rows, rows, 1, 0}, {taps, taps, 1, 0}, in_c, out_c};
+    }
 
     std::string text(const Kernels& kernels) const {
         std::string text = kernels.isa;
-        for (const int64_t n : {taps, batch, in_h, in_w, in_c, out_c, top, left, bottom, right}) {
+        for (const int64_t n :
+             {rows, taps, batch, in_h, in_w, in_c, out_c, top, left, bottom, right, dilation}) {
             text += " " + std::to_string(n);
         }
         return text + (relu ? " relu" : "") + (gated ? " gated" : "");
     }
 };
 
-Shape random_shape(int64_t taps, std::mt19937& random) {
+Shape random_shape(int64_t rows, int64_t taps, std::mt19937& random) {
     const auto upto = [&random](int64_t most) { return static_cast<int64_t>(random() % most) + 1; };
-    const auto size = [&] { return upto(11) + taps - 1; };
-    Shape s{taps, upto(3), size(), size(), upto(70), upto(70), 0, 0, 0, 0};
-    for (int64_t* pad : {&s.top, &s.left, &s.bottom, &s.right}) *pad = upto(taps + 1) - 1;
+    const int64_t dilation = std::max<int64_t>(1, upto(6) - 3);
+    const int64_t reach_h = (rows - 1) * dilation, reach_w = (taps - 1) * dilation;
+    Shape s{rows, taps, upto(3), upto(11) + reach_h, upto(11) + reach_w, upto(70), upto(70), 0,
+            0,    0,    0};
+    s.dilation = dilation;
+    for (int64_t* pad : {&s.top, &s.bottom}) *pad = upto(reach_h + 1) - 1;
+    for (int64_t* pad : {&s.left, &s.right}) *pad = upto(reach_w + 1) - 1;
     s.relu = random() % 2 == 0;
     s.gated = random() % 2 == 0;
     return s;
@@ -62,9 +75,9 @@ void for_taps(const Shape& s, Visit visit) {
     for (int64_t n = 0; n < s.batch; ++n) {
         for (int64_t h = 0; h < s.out_h(); ++h) {
             for (int64_t v = 0; v < s.out_w(); ++v) {
-                for (int64_t tap = 0; tap < s.taps * s.taps; ++tap) {
-                    const int64_t row = h + tap / s.taps - s.top,
-                                  column = v + tap % s.taps - s.left;
+                for (int64_t tap = 0; tap < s.rows * s.taps; ++tap) {
+                    const int64_t row = h + tap / s.taps * s.dilation - s.top,
+                                  column = v + tap % s.taps * s.dilation - s.left;
                     if (row < 0 || row >= s.in_h || column < 0 || column >= s.in_w) continue;
                     visit((n * s.in_h + row) * s.in_w + column, tap,
                           (n * s.out_h() + h) * s.out_w() + v);
@@ -77,24 +90,24 @@ void for_taps(const Shape& s, Visit visit) {
 /// Tiles of the convolution's outputs over x, or over y itself.
 WinogradTiles tiles_of(const Kernels& kernels, const Shape& s, bool output) {
     WinogradTiles tiles{};
-    tiles.step = s.step();
-    tiles.height = output ? s.out_h() : s.in_h;
-    tiles.width = output ? s.out_w() : s.in_w;
+    tiles.taps_h = s.rows;
+    tiles.taps_w = s.taps;
+    tiles.depth = {1, 0, 1, 1, 1};
+    tiles.height = {output ? s.out_h() : s.in_h, output ? 0 : s.top, s.tiles_h(), s.dilation,
+                    s.dilation};
+    tiles.width = {output ? s.out_w() : s.in_w, output ? 0 : s.left, s.tiles_w(), s.dilation,
+                   s.dilation};
     tiles.pixel = tiles.channels = output ? s.out_c : s.in_c;
-    tiles.top = output ? 0 : s.top;
-    tiles.left = output ? 0 : s.left;
-    tiles.tiles_h = s.tiles_h();
-    tiles.tiles_w = s.tiles_w();
     tiles.row = round_up(tiles.channels, kernels.lanes);
     tiles.panel = kernels.panel;
     return tiles;
 }
 
 /// Planes of `count` tiles, exactly.
-Floats planes_of(WinogradTiles& tiles, int64_t count) {
+Floats planes_of(const Shape& s, WinogradTiles& tiles, int64_t count) {
     tiles.count = count;
     tiles.plane = count * tiles.row;
-    return Floats(static_cast<size_t>(kPoints * tiles.plane), 7.0f);
+    return Floats(static_cast<size_t>(s.points() * tiles.plane), 7.0f);
 }
 
 Floats convolve(const Kernels& kernels, const Shape& s, const Floats& x, const Floats& gate,
@@ -102,27 +115,29 @@ Floats convolve(const Kernels& kernels, const Shape& s, const Floats& x, const F
                 bool transposed) {
     const int64_t depth = transposed ? s.out_c : s.in_c, columns = transposed ? s.in_c : s.out_c;
     const int64_t plane = depth * round_up(columns, kernels.panel);
-    Floats u(static_cast<size_t>(kPoints * plane));
+    Floats u(static_cast<size_t>(s.points() * plane));
     for (int64_t begin = 0; begin < depth; begin += 20) {
-        kernels.winograd_filter({w.data(), s.taps, s.in_c, s.out_c, u.data(), plane, begin,
-                                 std::min(begin + 20, depth), 0, columns, transposed});
+        kernels.winograd_filter({s.all_taps(), w.data(), u.data(), plane, depth * kernels.panel,
+                                 begin, std::min(begin + 20, depth), 0, columns, transposed});
     }
     Shape pass = s;  // with x as its input
     if (transposed) {
-        const int64_t most = s.taps - 1;
-        pass = {s.taps, s.batch,      s.out_h(),     s.out_w(),       s.out_c,
-                s.in_c, most - s.top, most - s.left, most - s.bottom, most - s.right};
+        const int64_t most_h = (s.rows - 1) * s.dilation, most_w = (s.taps - 1) * s.dilation;
+        pass = {s.rows,          s.taps, s.batch,        s.out_h(),       s.out_w(),
+                s.out_c,         s.in_c, most_h - s.top, most_w - s.left, most_h - s.bottom,
+                most_w - s.right};
+        pass.dilation = s.dilation;
     }
     Floats y(static_cast<size_t>(pass.y_size()), 7.0f);
     WinogradTiles from = tiles_of(kernels, pass, false), to = tiles_of(kernels, pass, true);
     for (int64_t first = 0; first < pass.tiles(); first += block) {
         const int64_t count = std::min(block, pass.tiles() - first);
-        Floats v = planes_of(from, count), m = planes_of(to, count);
+        Floats v = planes_of(s, from, count), m = planes_of(s, to, count);
         from.first = to.first = first;
         from.planes = v.data();
         to.planes = m.data();
         kernels.winograd_input(from, x.data(), gate.empty() ? nullptr : gate.data());
-        kernels.winograd_product({v.data(), from.plane, from.row, 1, u.data(), plane,
+        kernels.winograd_product({s.points(), v.data(), from.plane, from.row, 1, u.data(), plane,
                                   depth * kernels.panel, m.data(), to.plane, to.row, count, columns,
                                   depth, 50, false});
         kernels.winograd_output(to, bias.empty() ? nullptr : bias.data(), s.relu && !transposed,
@@ -195,14 +210,14 @@ void check_dw(const Kernels& kernels, const Shape& s, uint32_t seed) {
 
     WinogradTiles from = tiles_of(kernels, s, false), to = tiles_of(kernels, s, true);
     const int64_t panels = round_up(s.out_c, kernels.panel), row = to.row;
-    Floats sums(static_cast<size_t>(kPoints * s.in_c * row), 7.0f), dw(want.size(), 7.0f);
+    Floats sums(static_cast<size_t>(s.points() * s.in_c * row), 7.0f), dw(want.size(), 7.0f);
     Floats db(want_db.size());
     const int64_t block = 4 + seed % 40;
     to.row = kernels.panel;
     for (int64_t first = 0; first < s.tiles(); first += block) {
         const int64_t count = std::min(block, s.tiles() - first);
-        Floats v = planes_of(from, count);
-        Floats d(static_cast<size_t>(kPoints * count * panels));
+        Floats v = planes_of(s, from, count);
+        Floats d(static_cast<size_t>(s.points() * count * panels));
         from.first = to.first = first;
         from.planes = v.data();
         to.planes = d.data();
@@ -211,14 +226,14 @@ void check_dw(const Kernels& kernels, const Shape& s, uint32_t seed) {
         to.panel = count * kernels.panel;
         kernels.winograd_input(from, x.data(), nullptr);
         kernels.winograd_gradient(to, dy.data(), s.gated ? gate.data() : nullptr, db.data());
-        kernels.winograd_product({v.data(), from.plane, 1, from.row, d.data(), to.plane, to.panel,
-                                  sums.data(), s.in_c * row, row, s.in_c, s.out_c, count, 30,
-                                  first > 0});
+        kernels.winograd_product({s.points(), v.data(), from.plane, 1, from.row, d.data(), to.plane,
+                                  to.panel, sums.data(), s.in_c * row, row, s.in_c, s.out_c, count,
+                                  30, first > 0});
     }
     const bool accumulate = seed % 2 == 1;
     for (double& value : want) value += accumulate ? dw[0] : 0.0;
-    kernels.winograd_filter_gradient({s.taps, sums.data(), s.in_c * row, row, s.in_c, s.out_c,
-                                      dw.data(), s.in_c * s.out_c, s.out_c, accumulate});
+    kernels.winograd_filter_gradient(
+        {s.all_taps(), sums.data(), s.in_c * row, row, s.in_c, s.out_c, dw.data(), accumulate});
     check_close(dw.data(), want.data(), s.w_size(), 1e-5, "winograd dw " + s.text(kernels));
     check_close(db.data(), want_db.data(), static_cast<int64_t>(db.size()), 1e-5,
                 "winograd db " + s.text(kernels));
@@ -236,19 +251,22 @@ TEST_CASE("winograd kernels agree with loops in double on random shapes") {
     for (const Kernels* kernels : tables()) {
         std::mt19937 random(5);
         for (uint32_t seed = 0; seed < 60; ++seed) {
-            for (const int64_t taps : {3, 5}) check_all(*kernels, random_shape(taps, random), seed);
+            for (const int64_t taps : {2, 3, 5}) {
+                check_all(*kernels, random_shape(taps, taps, random), seed);
+                check_all(*kernels, random_shape(1, taps, random), seed);
+            }
         }
     }
 }
 
 TEST_CASE("winograd kernels agree with loops in double on many channels") {
     for (const Kernels* kernels : tables()) {
-        check_all(*kernels, {3, 2, 9, 6, 150, 140, 1, 1, 1, 1, true, true}, 20);
-        check_all(*kernels, {3, 1, 5, 5, 17, 300, 0, 0, 0, 0}, 3);
-        check_all(*kernels, {3, 1, 5, 5, 300, 17, 2, 2, 2, 2}, 4);
-        check_all(*kernels, {5, 2, 5, 6, 150, 140, 2, 2, 2, 2, true, true}, 21);
-        check_all(*kernels, {5, 1, 7, 5, 17, 300, 0, 0, 0, 0}, 5);
-        check_all(*kernels, {5, 1, 3, 4, 300, 17, 4, 4, 4, 4}, 6);
+        check_all(*kernels, {3, 3, 2, 9, 6, 150, 140, 1, 1, 1, 1, true, true}, 20);
+        check_all(*kernels, {3, 3, 1, 5, 5, 17, 300, 0, 0, 0, 0}, 3);
+        check_all(*kernels, {3, 3, 1, 5, 5, 300, 17, 2, 2, 2, 2}, 4);
+        check_all(*kernels, {5, 5, 2, 5, 6, 150, 140, 2, 2, 2, 2, true, true}, 21);
+        check_all(*kernels, {5, 5, 1, 7, 5, 17, 300, 0, 0, 0, 0}, 5);
+        check_all(*kernels, {5, 5, 1, 3, 4, 300, 17, 4, 4, 4, 4}, 6);
     }
 }
 

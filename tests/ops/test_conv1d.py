@@ -29,6 +29,22 @@ def test_cases(case, algorithm):
     convolutions.check("conv1d", problem, outputs=shape, algorithm=algorithm)
 
 
+# Tiles along the steps.
+WINOGRAD_CASES = {
+    "3": ((40, 17), (3, 17, 33), {"padding": "same"}),
+    "3, by image": ((413, 18), (3, 18, 17), {"padding": "same"}),
+    "5, causal": ((41, 20), (5, 20, 18), {"padding": [8, 0], "dilation": [2]}),
+    "4, strides": ((41, 20), (4, 20, 18), {"strides": [2], "padding": "same"}),
+    "7, strides": ((41, 160), (7, 160, 150), {"strides": [3], "padding": "same"}),
+    "2": ((19, 5), (2, 5, 7), {}),
+}
+
+
+@pytest.mark.parametrize("case", WINOGRAD_CASES)
+def test_winograd(case):
+    convolutions.check_winograd("conv1d", WINOGRAD_CASES[case], outputs)
+
+
 @given(
     problem=convolutions.problems(1),
     bias=st.booleans(),

@@ -27,6 +27,17 @@ def test_cases(case, algorithm):
     convolutions.check("conv1d_transpose", problem, outputs=shape, algorithm=algorithm)
 
 
+WINOGRAD_CASES = {
+    "3": ((40, 17), (3, 18, 17), {"padding": "same"}),
+    "4, strides": ((21, 20), (4, 18, 20), {"strides": [2], "padding": "same"}),
+}
+
+
+@pytest.mark.parametrize("case", WINOGRAD_CASES)
+def test_winograd(case):
+    convolutions.check_winograd("conv1d_transpose", WINOGRAD_CASES[case], outputs)
+
+
 @given(
     problem=convolutions.transposed_problems(1),
     bias=st.booleans(),

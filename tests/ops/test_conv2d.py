@@ -137,6 +137,8 @@ def test_pieces_of_images_with_relu(isa, attributes, size):
         np.testing.assert_array_equal(4 * one, four)
 
 
+STRIDES, DILATION = ("strides", [2, 2]), ("dilation", [2, 2])
+
 # Blocks of tiles and of channels that come out uneven.
 WINOGRAD_CASES = {
     "one tile": ((4, 4, 16), (3, 16), "same"),
@@ -155,15 +157,28 @@ WINOGRAD_CASES = {
     "5x5, deep": ((3, 5, 300), (5, 40), "same"),
     "5x5, wide": ((7, 9, 40), (5, 300), "valid"),
     "5x5, both": ((2, 3, 160), (5, 200), "same"),
+    # A kernel falls into stride x stride phases, an image into dilation x dilation.
+    "2x2": ((8, 9, 17), (2, 20), "same"),
+    "3x3, strides": ((9, 10, 17), (3, 18), "same", STRIDES),
+    "4x4, strides": ((9, 10, 17), (4, 33), "same", STRIDES),
+    "4x4, strides, padding without image": ((5, 3, 3), (4, 5), [5, 4, 3, 6], STRIDES),
+    "4x4, strides, both": ((6, 7, 160), (4, 200), "same", STRIDES),
+    "5x5, strides": ((8, 7, 5), (5, 7), "valid", STRIDES),
+    "6x6, strides": ((11, 12, 20), (6, 16), [1, 2, 2, 0], STRIDES),
+    "5x5, strides of 3": ((13, 14, 16), (5, 17), "same", ("strides", [3, 3])),
+    "10x10, strides": ((17, 18, 6), (10, 7), "same", STRIDES),
+    "dilation": ((12, 9, 7), (3, 18), "same", DILATION),
+    "large dilation": ((4, 9, 7), (3, 18), [6, 5, 5, 6], ("dilation", [5, 5])),
+    "5x5, dilation": ((14, 17, 7), (5, 18), "valid", ("dilation", [3, 3])),
 }
 
 
 def check_winograd(case, batches, coordinates):
-    x, (taps, out_c), padding = case
+    x, (taps, out_c), padding, *more = case
     check_op(
         "conv2d",
         [arrays.normal(1, batches[-1], *x)],
-        {"padding": padding},
+        {"padding": padding, **dict(more)},
         parameters=[arrays.normal(2, taps, taps, x[2], out_c), arrays.normal(3, out_c)],
         batches=batches,
         coordinates=coordinates,
@@ -184,6 +199,9 @@ WINOGRAD_BY_IMAGE = {
     "dw, blocks of channels": ((39, 40, 18), (3, 131), "same"),
     "5x5, no dw": ((15, 16, 18), (5, 17), "valid"),
     "5x5, dw": ((50, 49, 16), (5, 17), "same"),
+    "4x4, strides, no dw": ((57, 56, 17), (4, 18), "same", STRIDES),
+    "4x4, strides, dw": ((81, 83, 16), (4, 17), "valid", STRIDES),
+    "dilation, dw": ((41, 44, 16), (3, 17), "same", ("dilation", [3, 3])),
 }
 
 
@@ -197,13 +215,14 @@ def rms(got, expected):
     return np.sqrt(((got - expected) ** 2).mean() / (expected**2).mean())
 
 
-def winograd_plan(isa, arrays_of, training):
+def winograd_plan(isa, arrays_of, stride, training):
     """A convolution, or its gradients at the negative target, of [x], [w]."""
     (x,), weights = arrays_of
     graph = _core.Graph(len(x), training, isa)
     tensors = add_inputs(graph, [x], (0,) if training else ())
     tensors += add_parameters(graph, weights, training)
-    y = graph.add("conv2d", tensors, {"padding": "same"})
+    attributes = {"strides": [stride, stride], "padding": "same"}
+    y = graph.add("conv2d", tensors, attributes)
     if not training:
         return graph.compile(outputs=[y], conv_algorithm="winograd")
     target = graph.input(graph.shape(y)[1:], "float32")
@@ -215,26 +234,31 @@ def winograd_plan(isa, arrays_of, training):
 
 @pytest.mark.parametrize("isa", _core.supported_isas())
 @pytest.mark.parametrize("channels", [(128, 128), (64, 32), (512, 33), (33, 512)])
-@pytest.mark.parametrize("taps", [3, 5])
-def test_winograd_errs_by_a_millionth(isa, taps, channels):
+@pytest.mark.parametrize(("taps", "stride"), [(3, 1), (5, 1), (4, 2), (5, 2)])
+def test_winograd_errs_by_a_millionth(isa, taps, stride, channels):
     in_c, out_c = channels
-    x, w = arrays.normal(1, 2, 14, 15, in_c), arrays.normal(2, taps, taps, in_c, out_c)
+    size = [14 * stride, 15 * stride]
+    x, w = arrays.normal(1, 2, *size, in_c), arrays.normal(2, taps, taps, in_c, out_c)
     # So large that the gradient at y, y + huge, is known to the last bit.
     huge = 1e9 * arrays.normal(3, 2, 14, 15, out_c)
-    edge = taps // 2
-    padded = np.pad(x.astype(np.float64), [(0, 0), (edge, edge), (edge, edge), (0, 0)])
+    before = (taps - stride) // 2
+    edges = (before, taps - stride - before)
+    padded = np.pad(x.astype(np.float64), [(0, 0), edges, edges, (0, 0)])
     y, dx, dw = np.zeros(huge.shape), np.zeros(padded.shape), np.zeros(w.shape)
     for i, j in itertools.product(range(taps), repeat=2):
-        part = (slice(None), slice(i, i + 14), slice(j, j + 15))
+        rows = slice(i, i + 14 * stride, stride)
+        part = (slice(None), rows, slice(j, j + 15 * stride, stride))
         y += padded[part] @ w[i, j].astype(np.float64)
         dx[part] += huge.astype(np.float64) @ w[i, j].T
         dw[i, j] = np.einsum("nhwc,nhwk->ck", padded[part], huge.astype(np.float64))
+    dx = dx[:, before : before + size[0], before : before + size[1]]
     found = np.empty(y.shape, np.float32)
-    winograd_plan(isa, ([x], [w]), False).run([x], np.arange(2), [found])
-    plan = winograd_plan(isa, ([x], [w]), True)
+    plan = winograd_plan(isa, ([x], [w]), stride, False)
+    plan.run([x], np.arange(2), [found])
+    plan = winograd_plan(isa, ([x], [w]), stride, True)
     found_dx, found_dw = plan.gradients([x, -huge], np.arange(2))
     assert rms(found, y) < 1e-6
-    assert rms(found_dx, dx[:, edge:-edge, edge:-edge]) < 1e-6
+    assert rms(found_dx, dx) < 1e-6
     assert rms(found_dw, dw) < 1e-6
 
 

@@ -35,6 +35,28 @@ def test_cases(case, algorithm):
     convolutions.check("conv2d_transpose", problem, outputs=shape, algorithm=algorithm)
 
 
+# Where Winograd computes them: by tiles of the batch, or image by image.
+WINOGRAD_CASES = {
+    "plain": ((5, 6, 17), (3, 3, 18, 17), {"padding": "same"}),
+    "gan": ((7, 6, 17), (4, 4, 33, 17), {"strides": [2, 2], "padding": "same"}),
+    "3x3, strides": ((7, 6, 17), (3, 3, 33, 17), {"strides": [2, 2]}),
+    "5x5, strides": ((6, 6, 5), (5, 5, 7, 5), {"strides": [2, 2]}),
+    "crop": ((5, 5, 4), (4, 4, 5, 4), {"strides": [2, 2], "padding": [1, 2, 0, 1]}),
+    "dilated": ((6, 5, 4), (3, 3, 5, 4), {"dilation": [2, 2], "padding": "same"}),
+    "more": (
+        (4, 4, 9), (3, 3, 9, 9),
+        {"strides": [2, 2], "padding": "same", "output_padding": [1, 1]}),
+    "deep": ((5, 4, 200), (4, 4, 150, 200), {"strides": [2, 2], "padding": "same"}),
+    "by image": ((28, 29, 17), (4, 4, 16, 17), {"strides": [2, 2], "padding": "same"}),
+    "by image, dw": ((41, 42, 17), (3, 3, 16, 17), {"padding": "same"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WINOGRAD_CASES)
+def test_winograd(case):
+    convolutions.check_winograd("conv2d_transpose", WINOGRAD_CASES[case], outputs)
+
+
 @given(
     problem=convolutions.transposed_problems(2),
     bias=st.booleans(),

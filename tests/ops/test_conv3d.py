@@ -34,6 +34,24 @@ def test_cases(case, algorithm):
     convolutions.check("conv3d", problem, outputs=shape, algorithm=algorithm)
 
 
+# Sums of convolutions of slices.
+WINOGRAD_CASES = {
+    "same": ((5, 7, 6, 17), (3, 3, 3, 17, 18), {"padding": "same"}),
+    "dilated": ((5, 7, 9, 17), (2, 3, 3, 17, 18), {"dilation": [2, 1, 3]}),
+    "by image": ((6, 29, 30, 17), (2, 3, 3, 17, 16), {}),
+    "padding beyond kernel": (
+        (3, 7, 6, 7), (3, 3, 3, 7, 8), {"padding": [5, 3, 1, 1, 0, 2]}),
+    "strided slices": (
+        (4, 8, 9, 7), (3, 4, 4, 7, 9), {"strides": [1, 2, 2], "padding": "same"}),
+    "one slice of the kernel": ((4, 8, 9, 20), (1, 5, 5, 20, 33), {}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WINOGRAD_CASES)
+def test_winograd(case):
+    convolutions.check_winograd("conv3d", WINOGRAD_CASES[case], outputs)
+
+
 @given(
     problem=convolutions.problems(3),
     bias=st.booleans(),

@@ -28,6 +28,17 @@ def test_cases(case, algorithm):
     convolutions.check("conv3d_transpose", problem, outputs=shape, algorithm=algorithm)
 
 
+WINOGRAD_CASES = {
+    "same": ((4, 5, 6, 7), (3, 3, 3, 8, 7), {"padding": "same"}),
+    "strided slices": ((4, 5, 6, 7), (3, 4, 4, 8, 7), {"strides": [1, 2, 2]}),
+}
+
+
+@pytest.mark.parametrize("case", WINOGRAD_CASES)
+def test_winograd(case):
+    convolutions.check_winograd("conv3d_transpose", WINOGRAD_CASES[case], outputs)
+
+
 @given(
     problem=convolutions.transposed_problems(3),
     bias=st.booleans(),

@@ -79,6 +79,20 @@ def transposed(net):
     return net.conv(x, (3, 3, 7, 4), **STRIDES)
 
 
+def transposed_twice(net):
+    """Masks dy by itself, as its readers do not."""
+    x = net.conv(net.x, (3, 3, 3, 18), **SAME)
+    x = net.conv(x, (3, 3, 17, 18), "conv2d_transpose", **SAME)
+    return net.add("concatenate", net.conv(x, (1, 1, 17, 3)), x)
+
+
+def transposed_steps(net):
+    """So many channels that dy is masked in blocks of pixels."""
+    x = net.conv(net.x, (3, 3, 18), "conv1d", **SAME)
+    x = net.conv(x, (3, 1500, 18), "conv1d_transpose", **SAME)
+    return net.add("concatenate", net.conv(x, (1, 1500, 3), "conv1d"), x)
+
+
 def residual(net):
     """A sum passes its gradient on as it is."""
     x = net.conv(net.x, (3, 3, 3, 9), **SAME)
@@ -135,6 +149,8 @@ CASES = {
     "steps": ((31, 3), behind((4, 18, 9), (3, 3, 18), "conv1d", strides=[2])),
     "volume": ((5, 6, 7, 2), behind((2, 2, 3, 18, 4), (1, 2, 2, 2, 18), "conv3d")),
     "transposed": ((8, 10, 3), transposed),
+    "transposed, two readers": ((8, 10, 3), transposed_twice),
+    "transposed steps": ((41, 3), transposed_steps),
     "skip": ((12, 10, 3), skip),
     "residual": ((8, 10, 3), residual),
     "doubled": ((8, 10, 3), doubled),

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/conv2d_winograd_passes.h"
+
+namespace pronghorn {
+
+namespace {
+
+constexpr int64_t kUnaligned =
+    16;  // floats more where rows would lie 512 bytes apart, or a multiple
+
+constexpr int64_t kMostPacked = 5 << 18;  // floats, which live as long as a chain
+// Three parts of 512 x 512 channels; each transforms the inputs anew, 1.5 % of all the work.
+constexpr int64_t kMostKernel = 13 << 18;
+
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
+
+/// Floats from a tile to the next in a plane of that many channels.
+int64_t row_of(int64_t channels, const Kernels& kernels) {
+    const int64_t row = round_up(channels, kernels.lanes);
+    return row % 128 == 0 ? row + kUnaligned : row;
+}
+
+/// A map in tiles.
+WinogradTiles tiles_of(const WinogradShape& shape, int64_t channels) {
+    WinogradTiles tiles{};
+    tiles.taps_h = shape.rows.taps;
+    tiles.taps_w = shape.columns.taps;
+    tiles.pixel = tiles.channels = channels;
+    return tiles;
+}
+
+/// Outputs along an axis in tiles.
+WinogradTiles::Axis y_axis(const Window& window, int64_t step) {
+    const int64_t lattices = window.dilation, cells = ceil_div(window.out, lattices);
+    return {window.out, 0, ceil_div(cells, step), lattices, lattices};
+}
+
+WinogradTiles y_tiles(const ConvProblem& p, const WinogradShape& shape) {
+    WinogradTiles y = tiles_of(shape, p.out_c);
+    y.depth = {p.depth.out, 0, p.depth.out, 1, 1};
+    y.height = y_axis(p.height, shape.rows.step);
+    y.width = y_axis(p.width, shape.columns.step);
+    return y;
+}
+
+/// What the tiles of y read of a phase of x.
+WinogradTiles x_tiles(const ConvProblem& p, const WinogradShape& shape, const WinogradTiles& y,
+                      const WinogradTaps& taps) {
+    const auto axis = [](const Window& window, const WinogradTiles::Axis& out, int64_t first) {
+        return WinogradTiles::Axis{window.in, window.before - first, out.tiles,
+                                   window.stride * window.dilation, window.dilation};
+    };
+    WinogradTiles x = tiles_of(shape, p.in_c);
+    x.depth = {p.depth.in, p.depth.before - taps.slice * p.depth.dilation, p.depth.out, 1, 1};
+    x.height = axis(p.height, y.height, taps.rows.first);
+    x.width = axis(p.width, y.width, taps.columns.first);
+    return x;
+}
+
+/// Along an axis the cells of x that a lattice's taps reach, in tiles, and the outputs they read.
+struct Reached {
+    Reached(const Window& window, const WinogradSide& side, int64_t first_tap) {
+        int64_t first = (first_tap - window.before) % window.stride;
+        if (first < 0) first += window.stride;
+        // That the first cell meets by the first tap; taps go back from there.
+        const int64_t output = (first + window.before - first_tap) / window.stride;
+        const int64_t lattices = window.dilation;
+        const int64_t cells = ceil_div(ceil_div(window.in - first, window.stride), lattices);
+        x = {window.in, -first, ceil_div(cells, side.step), window.stride * lattices, lattices};
+        y = {window.out, (side.taps - 1) * lattices - output, x.tiles, lattices, lattices};
+    }
+    WinogradTiles::Axis x, y;
+};
+
+/// Tiles of one image.
+int64_t tiles_in(const WinogradTiles& tiles) {
+    return tiles.depth.tiles * tiles.height.lattices * tiles.height.tiles * tiles.width.lattices *
+           tiles.width.tiles;
+}
+
+/// Of the products of all tiles: what is executed, not what a direct convolution would.
+double flops_of(int64_t points, int64_t tiles, int64_t from, int64_t to) {
+    return 2.0 * static_cast<double>(points * tiles) * static_cast<double>(from * to);
+}
+
+/// Whether stages may be by image. Fewer images would not keep the threads equally busy. It saves
+/// memory in training; predictions of maps beyond a core's L2 cache are 3 to 5 % faster by tiles
+/// (evaluations are not, so as not to need more memory than the training between them).
+bool may_join_chains(const ConvProblem& p) {
+    constexpr int64_t kLeastImages = 8, kSmallMaps = 128 << 10;
+    return p.batch >= kLeastImages && (!p.predicts || p.in_size() + p.out_size() <= kSmallMaps);
+}
+
+}  // namespace
+
+Range channel_block(int64_t channels, int64_t panel, int64_t number, int64_t count) {
+    const int64_t panels = ceil_div(channels, panel);
+    const int64_t begin = panels * number / count * panel;
+    const int64_t end = std::min(panels * (number + 1) / count * panel, channels);
+    return {begin, end - begin};
+}
+
+std::vector<WinogradTaps> winograd_phases(const ConvProblem& p) {
+    const WinogradShape shape(p);
+    const Window &h = p.height, &w = p.width;
+    std::vector<WinogradTaps> phases;
+    for (int64_t lattice = 0; lattice < winograd_lattices(p); ++lattice) {
+        for (int64_t slice = 0; slice < p.depth.kernel; ++slice) {
+            phases.push_back({slice,
+                              {shape.rows.taps, h.kernel, h.stride, lattice / w.stride},
+                              {shape.columns.taps, w.kernel, w.stride, lattice % w.stride},
+                              p.in_c,
+                              p.out_c});
+        }
+    }
+    return phases;
+}
+
+WinogradPass::WinogradPass(const ConvProblem& p, bool gathers, int64_t lattice)
+    : shape(p), transposed(!gathers), taps(winograd_phases(p)) {
+    const Kernels& kernels = *p.kernels;
+    if (gathers) {
+        to = y_tiles(p, shape);
+        for (const WinogradTaps& of : taps) from.push_back(x_tiles(p, shape, to, of));
+    } else {
+        const auto begin = taps.begin() + lattice * p.depth.kernel;
+        taps = std::vector<WinogradTaps>(begin, begin + p.depth.kernel);
+        const Reached rows(p.height, shape.rows, taps[0].rows.first);
+        const Reached columns(p.width, shape.columns, taps[0].columns.first);
+        to = tiles_of(shape, p.in_c);
+        to.depth = {p.depth.in, 0, p.depth.in, 1, 1};
+        to.height = rows.x;
+        to.width = columns.x;
+        for (const WinogradTaps& of : taps) {
+            WinogradTiles dy = tiles_of(shape, p.out_c);
+            dy.depth = {p.depth.out, of.slice * p.depth.dilation - p.depth.before, p.depth.in, 1,
+                        1};
+            dy.height = rows.y;
+            dy.width = columns.y;
+            from.push_back(dy);
+        }
+    }
+    const auto phases = static_cast<int64_t>(from.size());
+    channels = phases == 1 ? from[0].channels : round_up(from[0].channels, kernels.lanes);
+    depth = phases * channels;
+    image_tiles = tiles_in(to);
+    tiles = p.batch * image_tiles;
+    to.row = row_of(to.channels, kernels);
+    to.panel = panel = kernels.panel;
+
+    // Both sets of planes in an L2 cache. Fewer tiles would wait for the transformed kernel.
+    constexpr int64_t kBlockFloats = 96 << 10, kFewest = 42, kMostVectors = 56 * 36;
+    const int64_t kMost = kMostVectors / shape.points;
+    const int64_t row = row_of(depth, kernels), widest = std::max(row, to.row);
+    most = std::clamp<int64_t>(kBlockFloats / (shape.points * widest), kFewest, kMost);
+    by_image = may_join_chains(p) && image_tiles >= kFewest && packed() <= kMostPacked;
+    if (!by_image) cut(p.trains());
+    to.plane = most * widest + kWinogradPad;
+    for (WinogradTiles& of : from) {
+        of.row = row;
+        of.panel = panel;
+        of.plane = to.plane;
+    }
+}
+
+/// Into tasks of equal shares; where tiles are few, columns are cut too.
+void WinogradPass::cut(bool kernel_moves) {
+    const int64_t panels = ceil_div(to.channels, panel);
+    blocks = ceil_div(tiles, most);
+    if (blocks >= 4) {
+        column_blocks = 1;
+        if (blocks < 32) blocks = round_up(blocks, 4);
+        if (kernel_moves) parts = std::min(panels, ceil_div(packed(), kMostKernel));
+    } else {
+        column_blocks = std::clamp<int64_t>(4 / blocks, 1, ceil_div(panels, 2));
+    }
+    most = ceil_div(tiles, blocks);
+}
+
+int64_t WinogradPass::u_plane() const {
+    const int64_t columns = ceil_div(ceil_div(to.channels, panel), parts) * panel;
+    return depth * columns + kWinogradPad;
+}
+
+Stage WinogradPass::stage(Phase phase, int64_t part) const {
+    return {phase, by_image, by_image ? 1 : blocks * column_blocks, (shape.points + 1) * to.plane,
+            flops_of(shape.points, tiles, depth, columns_of(part).count)};
+}
+
+WinogradGradientPass::WinogradGradientPass(const ConvProblem& p)
+    : shape(p), taps(winograd_phases(p)), dy(y_tiles(p, shape)) {
+    constexpr int64_t kMostChannels = 128;
+    constexpr int64_t kLeastTiles = 100;  // the way back to taps once for so many
+    constexpr int64_t kParts = 16;        // of a batch, at most
+    const Kernels& kernels = *p.kernels;
+    const auto phases = static_cast<int64_t>(taps.size());
+    for (const WinogradTaps& of : taps) x.push_back(x_tiles(p, shape, dy, of));
+    image_tiles = tiles_in(dy);
+    tiles = p.batch * image_tiles;
+    dw_size = p.taps() * p.in_c * p.out_c;
+    by_image = may_join_chains(p) && image_tiles >= kLeastTiles &&
+               kParts * dw_size <= p.batch * (p.in_size() + p.out_size()) / 8;
+    x_blocks = ceil_div(p.in_c, kMostChannels);
+    dy_blocks = ceil_div(p.out_c, kMostChannels);
+    // Few tiles make few groups: then smaller blocks of channels give the threads their tasks.
+    if (tiles <= 2 * kTiles && x_sums() * dy_blocks < 4) {
+        x_blocks = ceil_div(2 * p.in_c, kMostChannels);
+        dy_blocks = ceil_div(2 * p.out_c, kMostChannels);
+    }
+    const int64_t x_most = round_up(ceil_div(p.in_c, x_blocks), kernels.panel);
+    const int64_t dy_most = round_up(ceil_div(p.out_c, dy_blocks), kernels.panel);
+    if (!by_image) {
+        groups = std::clamp<int64_t>(8 / (x_sums() * dy_blocks), 1, ceil_div(tiles, kTiles));
+    }
+    for (WinogradTiles& of : x) {
+        of.row = row_of(x_most, kernels);
+        of.panel = kernels.panel;
+        of.plane = kTiles * of.row + kWinogradPad;
+    }
+    dy.row = kernels.panel;
+    dy.panel = kTiles * kernels.panel;
+    dy.plane = kTiles * dy_most + kWinogradPad;
+    sum_row = row_of(dy_most, kernels);
+    sum_plane = x_most * sum_row + kWinogradPad;
+    db_begin = round_up(dw_size, kUnaligned);
+    db_size = round_up(p.transposed ? p.in_c : p.out_c, kernels.panel);
+    part = db_begin + db_size;
+}
+
+Stage WinogradGradientPass::stage(bool wants_dw) const {
+    const auto phases = static_cast<int64_t>(taps.size());
+    return {Phase::kBackward, by_image, by_image ? 1 : x_sums() * dy_blocks * groups,
+            scratch() + (by_image ? db_size : 0),
+            wants_dw ? flops_of(shape.points, tiles, phases * x[0].channels, dy.channels) : 0.0};
+}
+
+}  // namespace pronghorn
