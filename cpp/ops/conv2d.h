@@ -95,6 +95,10 @@ std::unique_ptr<ConvAlgorithm> make_conv_lanes(const ConvProblem& problem);
 std::unique_ptr<ConvAlgorithm> make_conv_direct(const ConvProblem& problem);
 std::unique_ptr<ConvAlgorithm> make_conv_im2col(const ConvProblem& problem);
 
+// What direct asks first, for kernels of one cell; and of these for large kernels of few pixels.
+std::unique_ptr<ConvAlgorithm> make_conv_pointwise(const ConvProblem& problem);
+std::unique_ptr<ConvAlgorithm> make_conv_panels(const ConvProblem& problem);
+
 // Whether the algorithm beats those behind it in the list, where it supports the problem.
 bool winograd_wins(const ConvProblem& problem);
 bool planes_win(const ConvProblem& problem);

@@ -493,6 +493,7 @@ std::unique_ptr<ConvAlgorithm> make_conv_lanes(const ConvProblem& problem) {
 
 std::unique_ptr<ConvAlgorithm> make_conv_direct(const ConvProblem& problem) {
     if (problem.pads_much()) return nullptr;
+    if (auto pointwise = make_conv_pointwise(problem)) return pointwise;
     return std::make_unique<ConvDirect>(problem, Layout::kRows);
 }
 

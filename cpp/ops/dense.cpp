@@ -2,15 +2,16 @@
 // dense: Keras's Dense. x (batch, ..., in), kernel (in, units), bias (units,) -> y (batch, ...,
 // units),
 //   y = act(x w + b);  dx = dy w^T;  dw = x^T dy;  db = sum of dy over rows.
-// Four ways: images as lanes inside a depth-first chain (small kernels behind convolutions in
-// lanes), a stream through the kernel (up to 8 rows), and products cut over the kernel's columns
-// (forward) and rows (backward): in panels, or BLAS's where there are more than 64 rows. A task
-// that finishes rows of dw owns them.
+// Dense layers on maps are convolutions by kernels of one cell. Else four ways: images as lanes
+// inside a depth-first chain (small kernels behind convolutions in lanes), a stream through the
+// kernel (up to 8 rows), and products cut over the kernel's columns (forward) and rows (backward):
+// in panels (conv2d_panels.cpp), or BLAS's where there are more than 64 rows. A task that finishes
+// rows of dw owns them.
 #include <algorithm>
 #include <cstring>
 
+#include "ops/conv2d.h"
 #include "ops/gemm.h"
-#include "ops/op.h"
 #include "ops/pieces.h"
 
 namespace pronghorn {
@@ -20,9 +21,6 @@ namespace {
 constexpr int64_t kLanesMostFloats = 128 << 10;  // a kernel that stays in L2 beside its slice
 constexpr int64_t kStreamMostRows = 8;           // what the streaming kernels hold in registers
 constexpr int64_t kPanelsMostRows = 64;          // with more BLAS is as fast
-constexpr int64_t kDepth = 256;                  // rows of the kernel in a block of panels
-constexpr int64_t kCopiedRow = kDepth + 16;      // of x; rows 1 KB apart would share ways
-constexpr int64_t kPackedColumns = 256;          // of dy, in one task
 constexpr int64_t kBlockFloats = 32 << 10;       // of the kernel in one task: 128 KB
 constexpr int64_t kStreamBlockFloats = 4 << 10;  // dw, w and their state stay in L1
 constexpr int64_t kSweepBlockFloats = 16 << 10;  // dw of one row mostly never leaves registers
@@ -65,18 +63,22 @@ class Dense final : public Op {
 
     Signature plan(const PlanContext& context) override {
         kernels_ = context.kernels;
+        convolution_.reset();
         const bool in_lanes = context.layouts[0] == Layout::kLanes;
         if (in_lanes && rows_ == images_ && in_ * units_ <= kLanesMostFloats) {
             way_ = Way::kLanes;
         } else {
-            way_ = rows_ <= kStreamMostRows                                    ? Way::kStream
+            way_ = is_map()                                                    ? Way::kMap
+                   : rows_ <= kStreamMostRows                                  ? Way::kStream
                    : rows_ <= kPanelsMostRows && units_ >= 2 * kernels_->lanes ? Way::kPanels
                                                                                : Way::kProduct;
         }
+        if (way_ == Way::kMap || way_ == Way::kPanels) return plan_convolution(context);
         return way_ == Way::kLanes ? plan_lanes(context) : plan_rows(context);
     }
 
     void run(int stage, const Args& args, int64_t task) const noexcept override {
+        if (convolution_) return convolution_->run(stage, args, task);
         const Job job = jobs_[static_cast<size_t>(stage)];
         switch (job) {
             case Job::kForwardLanes:
@@ -88,22 +90,19 @@ class Dense final : public Op {
             case Job::kForward:
                 return adds_terms_            ? forward_term(args, task)
                        : way_ == Way::kStream ? forward_stream(args, task)
-                       : way_ == Way::kPanels ? forward_panels(args, task)
                                               : forward_product(args, task);
             case Job::kAdd:
                 return add_terms(args);
             case Job::kGate:
                 return gate(args);
-            case Job::kPack:
-                return pack(args, task);
             case Job::kBackward:
-                return way_ == Way::kStream   ? backward_stream(args, task)
-                       : way_ == Way::kPanels ? backward_panels(args, task)
-                                              : backward_product(args, task);
+                return way_ == Way::kStream ? backward_stream(args, task)
+                                            : backward_product(args, task);
         }
     }
 
     Range owned(int stage, int input, int64_t task) const override {
+        if (convolution_) return convolution_->owned(stage, input, task);
         const Job job = jobs_[static_cast<size_t>(stage)];
         if (job != Job::kBackward && job != Job::kOwnLanes) return {};
         if (input == 1) {
@@ -114,13 +113,14 @@ class Dense final : public Op {
     }
 
     int moved(int stage) const override {
-        const bool one_sweep = jobs_[static_cast<size_t>(stage)] == Job::kBackward && rows_ == 1 &&
+        const bool one_sweep = !convolution_ &&
+                               jobs_[static_cast<size_t>(stage)] == Job::kBackward && rows_ == 1 &&
                                units_ >= kernels_->lanes;
         return one_sweep ? 1 : -1;
     }
 
    private:
-    enum class Way : uint8_t { kLanes, kStream, kPanels, kProduct };
+    enum class Way : uint8_t { kLanes, kMap, kStream, kPanels, kProduct };
     enum class Job : uint8_t {
         kForwardLanes,
         kBackwardLanes,
@@ -128,7 +128,6 @@ class Dense final : public Op {
         kForward,
         kAdd,
         kGate,
-        kPack,
         kBackward
     };
 
@@ -136,9 +135,29 @@ class Dense final : public Op {
         return 2.0 * static_cast<double>(rows_) * static_cast<double>(in_ * units_);
     }
     static int64_t blocks(int64_t size, int64_t block) { return (size + block - 1) / block; }
-    int64_t panel() const { return kernels_->panel; }
-    /// To whole panels.
-    int64_t round_up(int64_t columns) const { return blocks(columns, panel()) * panel(); }
+
+    /// As a convolution by a kernel of one cell.
+    Signature plan_convolution(const PlanContext& context) {
+        ConvProblem problem;
+        problem.batch = images_;
+        problem.in_c = in_;
+        problem.out_c = units_;
+        problem.height = {1, 1};
+        problem.width = {rows_ / images_, rows_ / images_};
+        problem.bias = bias_;
+        problem.relu = relu_;
+        problem.halves = context.training && context.spreads;
+        problem.wants_dx = context.training && context.wants_gradient[0];
+        problem.wants_dw = context.training && context.wants_gradient[1];
+        problem.wants_db = context.training && bias_ && context.wants_gradient[2];
+        problem.kernels = kernels_;
+        convolution_ = way_ == Way::kMap ? make_conv_direct(problem) : make_conv_panels(problem);
+        return convolution_->plan();
+    }
+
+    /// Of large kernels, the sums over parts of the batch would cost more than chains save:
+    /// 512 rows, 192 x 768, backward: 5.5 ms by image, 4.1 ms cut over the kernel.
+    bool is_map() const { return rows_ > images_ && 4 * in_ * units_ <= rows_ * (in_ + units_); }
 
     Signature plan_lanes(const PlanContext& context) {
         Signature signature;
@@ -172,12 +191,8 @@ class Dense final : public Op {
     /// reads a kernel beyond L2 at 35 GB/s, and 30 where its rows are cut in four: long pieces,
     /// then.
     int64_t columns_of_task() const {
-        constexpr int64_t kProductColumns = 64, kPanelsColumns = 128, kStreams = 4;
+        constexpr int64_t kProductColumns = 64, kStreams = 4;
         if (way_ == Way::kProduct) return kProductColumns;
-        if (way_ == Way::kPanels) {
-            const int64_t columns = blocks(units_, 2 * kStreams * panel()) * panel();
-            return std::min(columns, kPanelsColumns);
-        }
         if (in_ * units_ <= kLanesMostFloats) return units_;
         return blocks(units_, kStreams * kernels_->lanes) * kernels_->lanes;
     }
@@ -186,13 +201,12 @@ class Dense final : public Op {
     /// enough for products that BLAS packs its operands for, those of more than 100 x 100 x 100
     /// terms.
     int64_t rows_of_task() const {
-        constexpr int64_t kUnpacked = 100 * 100 * 100, kPackedRows = 128, kTileRows = 14;
+        constexpr int64_t kUnpacked = 100 * 100 * 100, kPackedRows = 128;
         if (way_ == Way::kStream) {
             const int64_t floats = rows_ == 1 ? kSweepBlockFloats : kStreamBlockFloats;
             return blocks(in_, 2 * blocks(in_ * units_, 2 * floats));
         }
         const int64_t rows = kBlockFloats / units_;
-        if (way_ == Way::kPanels) return std::max(rows, kTileRows);
         return rows_ * kBlockFloats > kUnpacked ? std::max(rows, kPackedRows) : rows;
     }
 
@@ -200,26 +214,17 @@ class Dense final : public Op {
         Signature signature;
         jobs_ = {Job::kForward};
         block_columns_ = std::min(units_, columns_of_task());
-        const int64_t forward_scratch =
-            way_ == Way::kPanels ? kDepth * round_up(block_columns_) + rows_ * kCopiedRow : 0;
         adds_terms_ = context.spreads && way_ == Way::kStream && block_columns_ == units_ &&
                       in_ * units_ >= kSweepBlockFloats;
         const int64_t tasks = adds_terms_ ? kTerms : blocks(units_, block_columns_);
-        signature.stages.push_back({Phase::kForward, false, tasks, forward_scratch, flops()});
+        signature.stages.push_back({Phase::kForward, false, tasks, 0, flops()});
         if (adds_terms_) {
             signature.packed = {kTerms * rows_ * units_};
             signature.stages.push_back({Phase::kForward, true, 1, 0, 0});
             jobs_.push_back(Job::kAdd);
         }
         if (!context.training) return signature;
-        if (way_ == Way::kPanels) {
-            turns_dy_ = context.wants_gradient[0];
-            signature.packed = {(round_up(rows_) + rows_) * round_up(units_)};
-            signature.stages.push_back({Phase::kBackward, false, blocks(units_, kPackedColumns),
-                                        rows_ * kPackedColumns, 0});
-            signature.stages.back().reads_in = signature.stages.back().writes_d_in = false;
-            jobs_.push_back(Job::kPack);
-        } else if (relu_) {
+        if (relu_) {
             signature.saved = rows_ / images_ * units_;
             signature.stages.push_back({Phase::kBackward, true, 1, 0, 0});
             jobs_.push_back(Job::kGate);
@@ -228,12 +233,7 @@ class Dense final : public Op {
         const double passes =
             (context.wants_gradient[0] ? 1.0 : 0.0) + (context.wants_gradient[1] ? 1.0 : 0.0);
         const Phase phase = context.wants_gradient[0] ? Phase::kBackward : Phase::kGradient;
-        const int64_t scratch = way_ == Way::kPanels ? block_rows_ * rows_ : 0;
-        signature.stages.push_back(
-            {phase, false, blocks(in_, block_rows_), scratch, passes * flops()});
-        if (way_ == Way::kPanels) {
-            signature.stages.back().reads_d_out = signature.stages.back().reads_out = false;
-        }
+        signature.stages.push_back({phase, false, blocks(in_, block_rows_), 0, passes * flops()});
         jobs_.push_back(Job::kBackward);
         signature.backward_reads[0] = true;
         signature.backward_reads_output = relu_;
@@ -339,87 +339,6 @@ class Dense final : public Op {
         if (relu_) kernels_->activate(Activation::kRelu, size, args.out, args.out);
     }
 
-    // ---- panels
-
-    /// x (rows, depth) times panels of weights.
-    Conv by_panels(const float* x, int64_t rows, int64_t depth, const float* weights, float* y,
-                   int64_t columns) const {
-        Conv conv = product(x, depth, y, columns);
-        conv.out_w = rows;
-        conv.weights = weights;
-        conv.w_panel = depth * panel();
-        conv.w_row = panel();
-        return conv;
-    }
-
-    /// Blocks of the kernel, rows by columns, are packed to panels in L2; a block of x is copied,
-    /// as its rows would share ways of the cache.
-    void forward_panels(const Args& args, int64_t task) const noexcept {
-        const int64_t begin = task * block_columns_;
-        const int64_t columns = std::min(block_columns_, units_ - begin);
-        float* const x = args.scratch + kDepth * round_up(block_columns_);
-        for (int64_t k = 0; k < in_; k += kDepth) {
-            const int64_t depth = std::min(kDepth, in_ - k);
-            kernels_->pack_panels(args.in[1] + k * units_ + begin, depth, columns, units_, 1,
-                                  args.scratch, depth * panel());
-            for (int64_t row = 0; row < rows_; ++row) {
-                std::memcpy(x + row * kCopiedRow, args.in[0] + row * in_ + k,
-                            static_cast<size_t>(depth) * sizeof(float));
-            }
-            Conv conv = by_panels(x, rows_, depth, args.scratch, args.out + begin, columns);
-            conv.x_pixel = kCopiedRow;
-            conv.y_pixel = units_;
-            conv.bias = bias_ && k == 0 ? args.in[2] + begin : nullptr;
-            conv.accumulate = k > 0;
-            kernels_->conv_rows(conv);
-        }
-        rectify(args, begin, columns);
-    }
-
-    /// Columns of dy, masked by the ReLU: in panels of rows of dy for dx, which has rows of the
-    /// kernel as its pixels, and behind these in panels of columns for dw.
-    void pack(const Args& args, int64_t task) const noexcept {
-        const int64_t begin = task * kPackedColumns;
-        const int64_t columns = std::min(kPackedColumns, units_ - begin);
-        const float* dy = args.d_out + begin;
-        int64_t stride = units_;
-        for (int64_t row = 0; relu_ && row < rows_; ++row) {
-            const int64_t at = row * units_ + begin;
-            kernels_->activate_backward(Activation::kRelu, columns, args.out + at, args.d_out + at,
-                                        args.scratch + row * columns);
-        }
-        if (relu_) dy = args.scratch, stride = columns;
-        if (turns_dy_) {
-            kernels_->pack_panels(dy, columns, rows_, 1, stride, args.packed + begin * panel(),
-                                  units_ * panel());
-        }
-        kernels_->pack_panels(dy, rows_, columns, stride, 1, by_columns(args) + begin * rows_,
-                              rows_ * panel());
-    }
-    float* by_columns(const Args& args) const { return args.packed + round_up(rows_) * units_; }
-
-    void backward_panels(const Args& args, int64_t task) const noexcept {
-        const int64_t begin = task * block_rows_;
-        const int64_t rows = std::min(block_rows_, in_ - begin);
-        float* const turned = args.scratch;  // (rows of the kernel, rows)
-        if (args.d_in[0] != nullptr) {
-            kernels_->conv_rows(
-                by_panels(args.in[1] + begin * units_, rows, units_, args.packed, turned, rows_));
-            kernels_->transpose_plane(rows, rows_, turned, rows_, args.d_in[0] + begin, in_);
-        }
-        if (args.d_in[1] != nullptr) {
-            kernels_->transpose_plane(rows_, rows, args.in[0] + begin, in_, turned, rows_);
-            kernels_->conv_rows(
-                by_panels(turned, rows, rows_, by_columns(args), args.d_in[1], units_));
-        }
-        if (task != 0 || args.d_in[2] == nullptr) return;
-        for (int64_t column = 0; column < units_; column += panel()) {
-            kernels_->channel_sums(by_columns(args) + column * rows_, 1, rows_,
-                                   std::min(panel(), units_ - column), 0, panel(),
-                                   args.d_in[2] + column, false);
-        }
-    }
-
     // ---- BLAS
 
     void forward_product(const Args& args, int64_t task) const noexcept {
@@ -483,11 +402,12 @@ class Dense final : public Op {
     }
 
     int64_t in_ = 0, units_ = 0, images_ = 0, rows_ = 0;
-    bool bias_ = false, relu_ = false, turns_dy_ = false, adds_terms_ = false;
+    bool bias_ = false, relu_ = false, adds_terms_ = false;
     Way way_ = Way::kProduct;
     std::vector<Job> jobs_;  // by stage
     int64_t block_rows_ = 1, block_columns_ = 1, groups_ = 0;
     std::vector<int64_t> group_offset_;
+    std::unique_ptr<ConvAlgorithm> convolution_;
     const Kernels* kernels_ = nullptr;
 };
 

@@ -27,6 +27,8 @@ CASES = {
     "wide": ((6, 5, 32), (3, 3, 33), False, {"padding": "same"}),
     "wider": ((4, 4, 64), (3, 3, 64), True, {"padding": "same"}),
     "1x1": ((5, 7, 19), (1, 1, 21), True, {}),
+    "1x1, packed": ((3, 4, 71), (1, 1, 130), True, {}),
+    "1x1 on few pixels": ((1, 2, 150), (1, 1, 141), True, {}),
     "1x1 strided": ((5, 7, 16), (1, 1, 32), False, {"strides": [2, 2]}),
     "strided": ((11, 10, 5), (3, 2, 7), True, {"strides": [2, 3]}),
     "strided same": (

@@ -21,6 +21,8 @@ CASES = {
     "larger than L2": ((700,), 500, True),
     "matrix": ((5, 13), 6, True),
     "image": ((3, 4, 8), 5, False),
+    "large image": ((4, 5, 64), 141, True),
+    "few pixels": ((2, 140), 151, True),
     "rank 5": ((2, 2, 3, 7), 4, True),
 }
 

@@ -135,6 +135,7 @@ def watched(net):
 CASES = {
     "1x1": ((8, 10, 3), behind((1, 1, 18, 5))),
     "1x1, many channels": ((6, 6, 3), behind((1, 1, 1100, 18), (1, 1, 3, 1100))),
+    "1x1 on few pixels": ((1, 1, 3), behind((1, 1, 150, 140), (1, 1, 3, 150))),
     "3x3": ((8, 10, 3), behind((3, 3, 18, 33), **SAME)),
     "strides": ((8, 10, 3), behind((3, 3, 18, 7), **STRIDES)),
     "strides pass over cells": ((8, 10, 3), behind((1, 2, 18, 7), strides=[3, 3])),
