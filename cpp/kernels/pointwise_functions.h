@@ -137,7 +137,7 @@ struct BinaryCrossentropy : Plain {
 
 struct BinaryCrossentropyLogits : Plain {
     using Plain::Plain;
-    Vec value(Vec x, Vec t) const { return relu(x) - x * t + log1p(exp(zero() - abs(x))); }
+    Vec value(Vec x, Vec t) const { return relu(x) - x * t + log1p(exp_below(zero() - abs(x))); }
     Vec slope(Vec x, Vec t) const { return sigmoid(x) - t; }
 };
 

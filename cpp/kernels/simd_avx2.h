@@ -76,7 +76,7 @@ inline float reduce_max(Vec x) {  // undefined with NaN
 inline Vec round_nearest(Vec x) {
     return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
-/// 2^n for integral n in [-126, 127].
+/// 2^n for integral n in [-126, 127]; 0 for -127.
 inline Vec power_of_two(Vec n) {
     const __m256i bits = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
     return _mm256_castsi256_ps(_mm256_slli_epi32(bits, 23));

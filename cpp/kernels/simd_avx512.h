@@ -56,7 +56,7 @@ inline float reduce_max(Vec x) { return _mm512_reduce_max_ps(x); }  // undefined
 inline Vec round_nearest(Vec x) {
     return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
-/// 2^n for integral n in [-126, 127].
+/// 2^n for integral n in [-126, 127]; 0 for -127.
 inline Vec power_of_two(Vec n) {
     const __m512i bits = _mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127));
     return _mm512_castsi512_ps(_mm512_slli_epi32(bits, 23));

@@ -64,7 +64,7 @@ inline float reduce_max(Vec x) {  // undefined with NaN
 
 /// Nearest integer, for |x| below 2^31 (SSE2 has no rounding of its own).
 inline Vec round_nearest(Vec x) { return _mm_cvtepi32_ps(_mm_cvtps_epi32(x)); }
-/// 2^n for integral n in [-126, 127].
+/// 2^n for integral n in [-126, 127]; 0 for -127.
 inline Vec power_of_two(Vec n) {
     const __m128i bits = _mm_add_epi32(_mm_cvtps_epi32(n), _mm_set1_epi32(127));
     return _mm_castsi128_ps(_mm_slli_epi32(bits, 23));

@@ -130,7 +130,7 @@ struct Sigmoid {
 struct Erf {
     static Vec value(Vec x, Numbers) { return erf(x); }
     static Vec gradient(Vec x, Vec dy, Numbers) {
-        return dy * (set1(1.12837917f) * exp(zero() - x * x));  // 2 / sqrt(pi)
+        return dy * (set1(1.12837917f) * exp_below(zero() - x * x));  // 2 / sqrt(pi)
     }
 };
 
@@ -201,11 +201,10 @@ struct Celu {
 };
 
 struct Gelu {
-    static Vec share(Vec x) { return half() * (one() + erf(x * set1(0.707106781f))); }
-    static Vec value(Vec x, Numbers) { return x * share(x); }
+    static Vec value(Vec x, Numbers) { return x * normal_at(x).share; }
     static Vec gradient(Vec x, Vec dy, Numbers) {
-        const Vec density = set1(0.398942280f) * exp(set1(-0.5f) * x * x);
-        return dy * fma(x, density, share(x));
+        const Normal at = normal_at(x);
+        return dy * fma(x, at.density, at.share);
     }
 };
 

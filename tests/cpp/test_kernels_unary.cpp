@@ -38,6 +38,7 @@ const Case kCases[] = {
     {"log", Unary::kLog, [](double x) { return std::log(x); }, 2.0},
     {"log1p", Unary::kLog1p, [](double x) { return std::log1p(x); }, 2.5},
     {"erf", Unary::kErf, [](double x) { return std::erf(x); }, 2.0},
+    {"gelu", Unary::kGelu, [](double x) { return 0.5 * x * std::erfc(-x * std::sqrt(0.5)); }, 64.0},
     {"sin", Unary::kSin, [](double x) { return std::sin(x); }, 2.0},
     {"cos", Unary::kCos, [](double x) { return std::cos(x); }, 2.0},
     {"tan", Unary::kTan, [](double x) { return std::tan(x); }, 4.0},
