@@ -131,11 +131,11 @@ class Sum(nn.Module):
 
 
 class Join(nn.Module):
-    """The channels of two values."""
+    """The channels of several values."""
 
-    def forward(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-        """A copy of both."""
-        return torch.cat((a, b), 1)
+    def forward(self, *values: torch.Tensor) -> torch.Tensor:
+        """A copy of them."""
+        return torch.cat(values, 1)
 
 
 def build(problem: Problem) -> nn.Module:
@@ -170,7 +170,8 @@ def _modules(layer: Layer, shape: Shape, weights: list[Array]) -> list[nn.Module
             _load(one, weights.pop(0).transpose(2, 3, 0, 1))
             return _padded(one, shape, (3, 3), layer.stride)
         case Up():
-            up = nn.ConvTranspose2d(channels, layer.filters, 2, 2)
+            size = layer.kernel
+            up = nn.ConvTranspose2d(channels, layer.filters, size, 2, size // 2 - 1)
             return [_load(up, weights.pop(0).transpose(3, 2, 0, 1), weights.pop(0))]
         case BatchNorm():
             norm = nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)

@@ -371,8 +371,12 @@ std::unique_ptr<ConvAlgorithm> make_conv_winograd(const ConvProblem& problem) {
 }
 
 bool winograd_wins(const ConvProblem& p) {
-    if (!supports(p) || p.in_c < 16 || p.out_c < 16) return false;
+    if (!supports(p)) return false;
     const Window &h = p.height, &w = p.width;
+    const WinogradGradientPass pass(p);
+    const bool square = pass.shape.rows.taps == 3 && pass.shape.columns.taps == 3;
+    const int64_t channels = square && h.stride == 1 ? std::max(8, p.kernels->lanes) : 16;
+    if (std::min(p.in_c, p.out_c) < channels) return false;
     const int64_t pixels = p.batch * p.depth.out * h.out * w.out;
     // Transforming the kernel has to pay; predictions do it for once. 5 x 5 kernels save more at
     // every pixel.
@@ -383,7 +387,6 @@ bool winograd_wins(const ConvProblem& p) {
     // So do multiplications for each pair of channels, of which there are more than of outputs
     // where strides and lattices leave tiles half empty.
     constexpr double kLeastRatio = 1.5;
-    const WinogradGradientPass pass(p);
     const auto direct = static_cast<double>(p.taps() * pixels);
     const auto ours = static_cast<double>(pass.points() * pass.tiles);
     const auto transform = static_cast<double>((p.trains() ? 50 : 25) * pass.points());

@@ -46,9 +46,10 @@ class Depthwise:
 
 @dataclass(frozen=True)
 class Up:
-    """A transposed 2x2 convolution with stride 2 and bias."""
+    """A transposed convolution, "same", with an even kernel, stride 2 and bias."""
 
     filters: int
+    kernel: int = 2
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Add:
 
 @dataclass(frozen=True)
 class Concat:
-    """The channels of two values, one after the other."""
+    """The channels of several values, one after the other."""
 
 
 @dataclass(frozen=True)
@@ -251,7 +252,8 @@ def weight_shapes(layer: Layer, shape: Shape) -> list[Shape]:
         case Depthwise():
             return [(3, 3, shape[-1], 1)]
         case Up():
-            return [(2, 2, layer.filters, shape[-1]), (layer.filters,)]
+            size = layer.kernel
+            return [(size, size, layer.filters, shape[-1]), (layer.filters,)]
         case BatchNorm():
             return [shape[-1:]] * 4
         case Dense():

@@ -77,7 +77,9 @@ def build_layer(keras: Any, layer: Layer) -> Any:
                 3, strides=layer.stride, padding="same", use_bias=False
             )
         case Up():
-            return layers.Conv2DTranspose(layer.filters, 2, strides=2)
+            return layers.Conv2DTranspose(
+                layer.filters, layer.kernel, strides=2, padding="same"
+            )
         case BatchNorm():
             return layers.BatchNormalization()
         case Relu():

@@ -86,6 +86,106 @@ def _resnet18() -> Network:
     return net.network()
 
 
+def _resnet50() -> Network:
+    """Bottlenecks; the 3x3 convolution takes the stride."""
+    net = Builder("resnet50", (224, 224, 3))
+    x = net(Pool("max", (3, 3), (2, 2), "same"), net.conv_bn(0, 64, 7, 2))
+    for filters, blocks, stride in ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2)):
+        for block in range(blocks):
+            step = stride if block == 0 else 1
+            y = net.conv_bn(net.conv_bn(x, filters, 1, 1), filters, 3, step)
+            y = net(BatchNorm(), net(Conv(4 * filters, (1, 1), **PLAIN), y))
+            if block == 0:
+                shortcut = Conv(4 * filters, (1, 1), "same", (step, step), **PLAIN)
+                x = net(BatchNorm(), net(shortcut, x))
+            x = net(Relu(), net(Add(), y, x))
+    net(Dense(1000, "linear"), net(GlobalPool(), x))
+    return net.network()
+
+
+def _googlenet() -> Network:
+    """Szegedy et al., 2015, without normalisation and side outputs."""
+    net = Builder("googlenet", (224, 224, 3))
+    pool = Pool("max", (3, 3), (2, 2), "same")
+    x = net(pool, net(Conv(64, (7, 7), "same", (2, 2)), 0))
+    x = net(Conv(192, (3, 3), "same"), net(Conv(64, (1, 1)), x))
+    stages = (
+        ((64, 96, 128, 16, 32, 32), (128, 128, 192, 32, 96, 64)),
+        (
+            (192, 96, 208, 16, 48, 64),
+            (160, 112, 224, 24, 64, 64),
+            (128, 128, 256, 24, 64, 64),
+            (112, 144, 288, 32, 64, 64),
+            (256, 160, 320, 32, 128, 128),
+        ),
+        ((256, 160, 320, 32, 128, 128), (384, 192, 384, 48, 128, 128)),
+    )
+    for modules in stages:
+        x = net(pool, x)
+        for one, before_3, three, before_5, five, pooled in modules:
+            branches = (
+                net(Conv(one, (1, 1)), x),
+                net(Conv(three, (3, 3), "same"), net(Conv(before_3, (1, 1)), x)),
+                net(Conv(five, (5, 5), "same"), net(Conv(before_5, (1, 1)), x)),
+                net(Conv(pooled, (1, 1)), net(Pool("max", (3, 3), (1, 1), "same"), x)),
+            )
+            x = net(Concat(), *branches)
+    net(Dense(1000, "linear"), net(GlobalPool(), x))
+    return net.network()
+
+
+def _densenet40() -> Network:
+    """DenseNet-BC (Huang et al., 2017) of 40 layers, 12 channels each."""
+    net = Builder("densenet40", (32, 32, 3))
+    x = net(Conv(24, (3, 3), "same", **PLAIN), 0)
+    for block in range(3):
+        for _ in range(6):
+            y = net(Conv(48, (1, 1), **PLAIN), net(Relu(), net(BatchNorm(), x)))
+            y = net(Conv(12, (3, 3), "same", **PLAIN), net(Relu(), net(BatchNorm(), y)))
+            x = net(Concat(), x, y)
+        x = net(Relu(), net(BatchNorm(), x))
+        if block < 2:
+            x = net(Conv(net.channels(x) // 2, (1, 1), **PLAIN), x)
+            x = net(Pool("average"), x)
+    net(Dense(10, "linear"), net(GlobalPool(), x))
+    return net.network()
+
+
+def _mobilenet_v2() -> Network:
+    """Sandler et al., 2018, width 1, with ReLUs that have no upper end."""
+    net = Builder("mobilenet_v2", (224, 224, 3))
+    x = net.conv_bn(0, 32, 3, 2)
+    for expansion, filters, blocks, stride in (
+        (1, 16, 1, 1),
+        (6, 24, 2, 2),
+        (6, 32, 3, 2),
+        (6, 64, 4, 2),
+        (6, 96, 3, 1),
+        (6, 160, 3, 2),
+        (6, 320, 1, 1),
+    ):
+        for block in range(blocks):
+            step = stride if block == 0 else 1
+            wide = expansion * net.channels(x)
+            y = net.conv_bn(x, wide, 1, 1) if expansion > 1 else x
+            y = net(Relu(), net(BatchNorm(), net(Depthwise((step, step)), y)))
+            y = net(BatchNorm(), net(Conv(filters, (1, 1), **PLAIN), y))
+            x = net(Add(), y, x) if block > 0 else y
+    x = net.conv_bn(x, 1280, 1, 1)
+    net(Dense(1000, "linear"), net(GlobalPool(), x))
+    return net.network()
+
+
+def _generator() -> Network:
+    """Of a DCGAN for 64x64 pixels, as Keras's example has it, from its first map on."""
+    net = Builder("generator", (8, 8, 128))
+    x = 0
+    for filters in (128, 256, 512):
+        x = net(Relu(), net(Up(filters, 4), x))
+    net(Conv(3, (5, 5), "same", activation="linear"), x)
+    return net.network()
+
+
 def _mobilenet() -> Network:
     """Howard et al., 2017, width 1."""
     net = Builder("mobilenet", (224, 224, 3))
@@ -203,6 +303,22 @@ NETWORKS = {
         _resnet18(),
         _mobilenet(),
         _unet(),
+        _googlenet(),
+        _resnet50(),
+        _densenet40(),
+        _mobilenet_v2(),
+        _generator(),
+        Network(
+            "discriminator",  # of the same
+            (64, 64, 3),
+            (
+                Conv(64, (4, 4), "same", (2, 2)),
+                Conv(128, (4, 4), "same", (2, 2)),
+                Conv(128, (4, 4), "same", (2, 2)),
+                Flatten(),
+                Dense(2, "linear"),
+            ),
+        ),
         Network("mlp", (784,), (Dense(512), Dense(512), Dense(10, "linear"))),
         # The odd ones are there for their answers: every size and stride unlike the
         # next, windows that overlap or leave cells out, nothing a multiple of a vector.
