@@ -6,8 +6,7 @@
 //   y (pixels, out_c) = x (pixels, in_c) w + b;  dx = dy w^T;  dw = x^T dy
 #include <cstring>
 
-#include "ops/conv2d.h"
-#include "ops/conv2d_phases.h"
+#include "ops/conv2d_pointwise.h"
 
 namespace pronghorn {
 
@@ -18,7 +17,6 @@ constexpr int64_t kCopiedRow = kDepth + 16;  // of x; rows 1 KB apart would shar
 constexpr int64_t kPackedColumns = 256;      // of dy, in one task
 constexpr int64_t kBlockFloats = 32 << 10;   // of the kernel in one task: 128 KB
 constexpr int64_t kTileRows = 14;
-constexpr int64_t kStart = 0;
 
 class ConvPanels final : public ConvAlgorithm {
    public:
@@ -74,28 +72,6 @@ class ConvPanels final : public ConvAlgorithm {
     /// To whole panels.
     int64_t round_up(int64_t columns) const { return blocks(columns, panel_) * panel_; }
 
-    /// x (rows, depth) times panels of weights.
-    Conv product(const float* x, int64_t rows, int64_t depth, const float* weights, float* y,
-                 int64_t columns) const {
-        Conv conv{};
-        conv.x = x;
-        conv.x_row = rows * depth;
-        conv.x_pixel = depth;
-        conv.run_offset = &kStart;
-        conv.runs = 1;
-        conv.run_length = depth;
-        conv.weights = weights;
-        conv.w_panel = depth * panel_;
-        conv.w_row = panel_;
-        conv.y = y;
-        conv.y_row = rows * columns;
-        conv.y_pixel = columns;
-        conv.out_h = 1;
-        conv.out_w = rows;
-        conv.out_c = columns;
-        return conv;
-    }
-
     /// Blocks of the kernel, rows by columns, are packed to panels in L2; a block of x is copied,
     /// as its rows would share ways of the cache.
     void forward(const Args& args, int64_t task) const noexcept {
@@ -110,7 +86,8 @@ class ConvPanels final : public ConvAlgorithm {
                 std::memcpy(x + pixel * kCopiedRow, args.in[0] + pixel * p_.in_c + k,
                             static_cast<size_t>(depth) * sizeof(float));
             }
-            Conv conv = product(x, pixels_, depth, args.scratch, args.out + begin, columns);
+            Conv conv = panels_product(*p_.kernels, x, pixels_, depth, args.scratch,
+                                       args.out + begin, columns);
             conv.x_pixel = kCopiedRow;
             conv.y_pixel = p_.out_c;
             conv.bias = p_.bias && k == 0 ? args.in[2] + begin : nullptr;
@@ -152,12 +129,12 @@ class ConvPanels final : public ConvAlgorithm {
         if (args.d_in[1] != nullptr) {
             p_.kernels->transpose_plane(pixels_, rows, args.in[0] + begin, p_.in_c, turned,
                                         pixels_);
-            p_.kernels->conv_rows(
-                product(turned, rows, pixels_, by_columns(args), args.d_in[1], p_.out_c));
+            p_.kernels->conv_rows(panels_product(*p_.kernels, turned, rows, pixels_,
+                                                 by_columns(args), args.d_in[1], p_.out_c));
         }
         if (args.d_in[0] != nullptr) {
-            p_.kernels->conv_rows(product(args.in[1] + begin * p_.out_c, rows, p_.out_c,
-                                          args.packed, turned, pixels_));
+            p_.kernels->conv_rows(panels_product(*p_.kernels, args.in[1] + begin * p_.out_c, rows,
+                                                 p_.out_c, args.packed, turned, pixels_));
             p_.kernels->transpose_plane(rows, pixels_, turned, pixels_, args.d_in[0] + begin,
                                         p_.in_c);
         }

@@ -4,7 +4,8 @@
 //   y (pixels, out_c) = x (pixels, in_c) w + b;  dx = dy w^T;  dw = x^T dy
 // Maps of 9 pixels then fill the tiles as well as large ones, and dw is read and written once for
 // many images.
-#include "ops/conv2d.h"
+#include "ops/conv2d_pointwise.h"
+
 #include "ops/conv2d_phases.h"
 #include "ops/pieces.h"
 
@@ -18,7 +19,6 @@ constexpr int64_t kPackFrom = 8 << 10;
 constexpr int64_t kPackAtOnce = 16 << 10;
 // Of dy, masked by the ReLU in one go.
 constexpr int64_t kMaskedPixels = 256;
-constexpr int64_t kStart = 0;
 
 class ConvPointwise final : public ConvAlgorithm {
    public:
@@ -81,31 +81,9 @@ class ConvPointwise final : public ConvAlgorithm {
                                 args.packed + forward_packed_ + begin * p_.out_c, p_.out_c * panel);
     }
 
-    /// x (pixels, depth) times packed weights of that many columns.
-    Conv product(const float* x, int64_t pixels, int64_t depth, const float* weights, float* y,
-                 int64_t columns) const noexcept {
-        Conv conv{};
-        conv.x = x;
-        conv.x_row = pixels * depth;
-        conv.x_pixel = depth;
-        conv.run_offset = &kStart;
-        conv.runs = 1;
-        conv.run_length = depth;
-        conv.weights = weights;
-        conv.w_panel = depth * p_.kernels->panel;
-        conv.w_row = p_.kernels->panel;
-        conv.y = y;
-        conv.y_row = pixels * columns;
-        conv.y_pixel = columns;
-        conv.out_h = 1;
-        conv.out_w = pixels;
-        conv.out_c = columns;
-        return conv;
-    }
-
     void forward(const Args& args) const noexcept {
-        Conv conv =
-            product(args.in[0], args.images * pixels_, p_.in_c, args.packed, args.out, p_.out_c);
+        Conv conv = panels_product(*p_.kernels, args.in[0], args.images * pixels_, p_.in_c,
+                                   args.packed, args.out, p_.out_c);
         if (!packs_forward_) {
             conv.weights = args.in[1];
             conv.w_panel = p_.kernels->panel;
@@ -130,7 +108,7 @@ class ConvPointwise final : public ConvAlgorithm {
             ConvGradient gradient{};
             gradient.x = x;
             gradient.x_pixel = p_.in_c;
-            gradient.run_offset = &kStart;
+            gradient.run_offset = &kPixelRun;
             gradient.runs = 1;
             gradient.run_length = p_.in_c;
             gradient.dy = dy;
@@ -147,8 +125,9 @@ class ConvPointwise final : public ConvAlgorithm {
             p_.kernels->channel_sums(dy, 1, pixels.count, p_.out_c, 0, p_.out_c, args.d_in[2], add);
         }
         if (args.d_in[0] == nullptr) return;
-        Conv conv = product(dy, pixels.count, p_.out_c, args.packed + forward_packed_,
-                            args.d_in[0] + pixels.begin * p_.in_c, p_.in_c);
+        Conv conv =
+            panels_product(*p_.kernels, dy, pixels.count, p_.out_c, args.packed + forward_packed_,
+                           args.d_in[0] + pixels.begin * p_.in_c, p_.in_c);
         if (p_.gate_taken) conv.gate = x;
         p_.kernels->conv_rows(conv);
     }
