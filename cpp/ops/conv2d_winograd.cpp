@@ -352,6 +352,7 @@ class ConvWinograd final : public ConvAlgorithm {
 };
 
 bool supports(const ConvProblem& p) {
+    constexpr int64_t kMostPhases = 64;  // a plan is not to grow with a giant stride
     const WinogradShape shape(p);
     const int64_t taps = shape.columns.taps;
     const auto fits = [](const Window& window) {
@@ -360,7 +361,9 @@ bool supports(const ConvProblem& p) {
     };
     return (taps == 2 || taps == 3 || taps == 5) &&
            (shape.rows.taps == taps || p.height.kernel == 1) && fits(p.height) && fits(p.width) &&
-           p.depth.stride == 1 && p.groups == 1 && !p.all_by_image;
+           std::max({p.height.stride, p.width.stride, p.depth.kernel}) <= kMostPhases &&
+           winograd_lattices(p) * p.depth.kernel <= kMostPhases && p.depth.stride == 1 &&
+           p.groups == 1 && !p.all_by_image;
 }
 
 }  // namespace

@@ -5,6 +5,8 @@ namespace pronghorn {
 
 namespace {
 
+// Floats behind every plane, so that the planes of a tile do not share a way of the cache.
+constexpr int64_t kPlanePad = 80;
 constexpr int64_t kUnaligned =
     16;  // floats more where rows would lie 512 bytes apart, or a multiple
 
@@ -151,12 +153,12 @@ WinogradPass::WinogradPass(const ConvProblem& p, bool gathers, int64_t lattice)
 
     // Both sets of planes in an L2 cache. Fewer tiles would wait for the transformed kernel.
     constexpr int64_t kBlockFloats = 96 << 10, kFewest = 42, kMostVectors = 56 * 36;
-    const int64_t kMost = kMostVectors / shape.points;
+    const int64_t largest = kMostVectors / shape.points;
     const int64_t row = row_of(depth, kernels), widest = std::max(row, to.row);
-    most = std::clamp<int64_t>(kBlockFloats / (shape.points * widest), kFewest, kMost);
+    most = std::clamp<int64_t>(kBlockFloats / (shape.points * widest), kFewest, largest);
     by_image = may_join_chains(p) && image_tiles >= kFewest && packed() <= kMostPacked;
     if (!by_image) cut(p.trains());
-    to.plane = most * widest + kWinogradPad;
+    to.plane = most * widest + kPlanePad;
     for (WinogradTiles& of : from) {
         of.row = row;
         of.panel = panel;
@@ -180,7 +182,7 @@ void WinogradPass::cut(bool kernel_moves) {
 
 int64_t WinogradPass::u_plane() const {
     const int64_t columns = ceil_div(ceil_div(to.channels, panel), parts) * panel;
-    return depth * columns + kWinogradPad;
+    return depth * columns + kPlanePad;
 }
 
 Stage WinogradPass::stage(Phase phase, int64_t part) const {
@@ -194,7 +196,6 @@ WinogradGradientPass::WinogradGradientPass(const ConvProblem& p)
     constexpr int64_t kLeastTiles = 100;  // the way back to taps once for so many
     constexpr int64_t kParts = 16;        // of a batch, at most
     const Kernels& kernels = *p.kernels;
-    const auto phases = static_cast<int64_t>(taps.size());
     for (const WinogradTaps& of : taps) x.push_back(x_tiles(p, shape, dy, of));
     image_tiles = tiles_in(dy);
     tiles = p.batch * image_tiles;
@@ -216,13 +217,13 @@ WinogradGradientPass::WinogradGradientPass(const ConvProblem& p)
     for (WinogradTiles& of : x) {
         of.row = row_of(x_most, kernels);
         of.panel = kernels.panel;
-        of.plane = kTiles * of.row + kWinogradPad;
+        of.plane = kTiles * of.row + kPlanePad;
     }
     dy.row = kernels.panel;
     dy.panel = kTiles * kernels.panel;
-    dy.plane = kTiles * dy_most + kWinogradPad;
+    dy.plane = kTiles * dy_most + kPlanePad;
     sum_row = row_of(dy_most, kernels);
-    sum_plane = x_most * sum_row + kWinogradPad;
+    sum_plane = x_most * sum_row + kPlanePad;
     db_begin = round_up(dw_size, kUnaligned);
     db_size = round_up(p.transposed ? p.in_c : p.out_c, kernels.panel);
     part = db_begin + db_size;

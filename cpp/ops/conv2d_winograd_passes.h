@@ -40,9 +40,6 @@ struct WinogradShape {
     int64_t points;
 };
 
-/// Floats behind every plane, so that the planes of a tile do not share a way of the cache.
-constexpr int64_t kWinogradPad = 80;
-
 /// Block `number` of `count` of the channels, beginning with a whole panel.
 Range channel_block(int64_t channels, int64_t panel, int64_t number, int64_t count);
 
