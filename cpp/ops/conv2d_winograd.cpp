@@ -19,8 +19,6 @@ namespace pronghorn {
 
 namespace {
 
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
 /// Of a map that may be null.
 const float* at(const float* map, int64_t offset) { return map == nullptr ? map : map + offset; }
 
@@ -376,8 +374,8 @@ std::unique_ptr<ConvAlgorithm> make_conv_winograd(const ConvProblem& problem) {
 bool winograd_wins(const ConvProblem& p) {
     if (!supports(p)) return false;
     const Window &h = p.height, &w = p.width;
-    const WinogradGradientPass pass(p);
-    const bool square = pass.shape.rows.taps == 3 && pass.shape.columns.taps == 3;
+    const WinogradShape shape(p);
+    const bool square = shape.rows.taps == 3 && shape.columns.taps == 3;
     const int64_t channels = square && h.stride == 1 ? std::max(8, p.kernels->lanes) : 16;
     if (std::min(p.in_c, p.out_c) < channels) return false;
     const int64_t pixels = p.batch * p.depth.out * h.out * w.out;
@@ -390,6 +388,7 @@ bool winograd_wins(const ConvProblem& p) {
     // So do multiplications for each pair of channels, of which there are more than of outputs
     // where strides and lattices leave tiles half empty.
     constexpr double kLeastRatio = 1.5;
+    const WinogradGradientPass pass(p);
     const auto direct = static_cast<double>(p.taps() * pixels);
     const auto ours = static_cast<double>(pass.points() * pass.tiles);
     const auto transform = static_cast<double>((p.trains() ? 50 : 25) * pass.points());

@@ -14,9 +14,6 @@ constexpr int64_t kMostPacked = 5 << 18;  // floats, which live as long as a cha
 // Three parts of 512 x 512 channels; each transforms the inputs anew, 1.5 % of all the work.
 constexpr int64_t kMostKernel = 13 << 18;
 
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
-
 /// Floats from a tile to the next in a plane of that many channels.
 int64_t row_of(int64_t channels, const Kernels& kernels) {
     const int64_t row = round_up(channels, kernels.lanes);

@@ -13,10 +13,13 @@
 
 namespace pronghorn {
 
+inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+inline int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
+
 /// F(step, taps) along an axis: what a window takes.
 struct WinogradSide {
     explicit WinogradSide(const Window& window)
-        : taps((window.kernel + window.stride - 1) / window.stride),
+        : taps(ceil_div(window.kernel, window.stride)),
           step(taps == 1   ? 1
                : taps == 5 ? 2
                            : 4),
@@ -66,7 +69,7 @@ struct WinogradPass {
     Stage stage(Phase phase, int64_t part) const;
 
     static constexpr int64_t kPrepareRows = 16;  // of a plane of a phase, in one task
-    int64_t prepare_tasks_of_phase() const { return (channels + kPrepareRows - 1) / kPrepareRows; }
+    int64_t prepare_tasks_of_phase() const { return ceil_div(channels, kPrepareRows); }
     int64_t prepare_tasks() const {
         return static_cast<int64_t>(taps.size()) * prepare_tasks_of_phase();
     }
@@ -102,7 +105,7 @@ struct WinogradGradientPass {
     /// Of all phases.
     int64_t points() const { return static_cast<int64_t>(taps.size()) * shape.points; }
     Stage stage(bool wants_dw) const;
-    int64_t sum_tasks() const { return (dw_size + kSumBlock - 1) / kSumBlock; }
+    int64_t sum_tasks() const { return ceil_div(dw_size, kSumBlock); }
 
     static constexpr int64_t kTiles = 64;       // of a block
     static constexpr int64_t kSumBlock = 4096;  // floats of dw whose parts one task adds up

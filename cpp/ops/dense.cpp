@@ -10,7 +10,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "ops/conv2d.h"
+#include "ops/conv2d_pointwise.h"
 #include "ops/gemm.h"
 #include "ops/pieces.h"
 
@@ -241,28 +241,18 @@ class Dense final : public Op {
         return signature;
     }
 
-    /// x (rows, depth) times weights of that many columns.
-    static Conv product(const float* x, int64_t depth, float* y, int64_t columns) {
-        static constexpr int64_t kStart = 0;
-        Conv conv{};
-        conv.x = x;
-        conv.x_row = conv.x_pixel = depth;
-        conv.run_offset = &kStart;
-        conv.runs = 1;
-        conv.run_length = depth;
-        conv.y = y;
-        conv.y_row = conv.y_pixel = columns;
-        conv.out_h = conv.out_w = 1;
-        conv.out_c = columns;
-        return conv;
+    /// One row, or rows as lanes, times weights that are not packed.
+    Conv product(const float* x, int64_t depth, const float* weights, float* y,
+                 int64_t columns) const {
+        return panels_product(*kernels_, x, 1, depth, weights, y, columns);
     }
 
     // ---- images as lanes
 
     void forward_lanes(const Args& args) const noexcept {
         for (int64_t i = 0; i < args.images; i += kernels_->lanes) {
-            Conv conv = product(args.in[0] + i * in_, in_, args.out + i * units_, units_);
-            conv.weights = args.in[1];
+            Conv conv =
+                product(args.in[0] + i * in_, in_, args.in[1], args.out + i * units_, units_);
             conv.w_row = units_;
             conv.w_panel = 1;
             conv.bias = bias_ ? args.in[2] : nullptr;
@@ -288,8 +278,7 @@ class Dense final : public Op {
                             static_cast<size_t>((lanes - images) * units_) * sizeof(float));
             }
             if (args.d_in[0] == nullptr) continue;
-            Conv conv = product(dy, units_, args.d_in[0] + i * in_, in_);
-            conv.weights = args.in[1];
+            Conv conv = product(dy, units_, args.in[1], args.d_in[0] + i * in_, in_);
             conv.w_row = 1;  // the kernel transposed
             conv.w_panel = units_;
             kernels_->conv_lanes(conv);
@@ -301,10 +290,10 @@ class Dense final : public Op {
         if (args.d_in[1] != nullptr) {
             const int64_t lanes = kernels_->lanes;
             const int64_t begin = task * block_rows_;
-            Conv conv = product(args.in[0] + begin * lanes, lanes, args.d_in[1], units_);
+            Conv conv =
+                product(args.in[0] + begin * lanes, lanes, args.saved, args.d_in[1], units_);
             conv.run_offset = group_offset_.data();
             conv.runs = groups_;
-            conv.weights = args.saved;
             conv.w_panel = kernels_->panel;
             conv.w_row = units_;
             conv.out_w = std::min(block_rows_, in_ - begin);

@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 from pronghorn._native import core as _core
 from pronghorn.testing import arrays, check_op
 from pronghorn.testing.running import add_inputs, add_parameters
+from tests.ops.convolutions import ALGORITHMS, WINOGRAD, WINOGRAD_ERROR
 
 IMAGES = 33
-ALGORITHMS = ["auto", "lanes", "planes", "direct", "im2col", "winograd"]
-# Winograd's outputs take up errors of their neighbours in a tile.
-ERRORS = {"auto": 2e-6, "winograd": 2e-6}
+ERRORS = dict.fromkeys(WINOGRAD, WINOGRAD_ERROR)
 
 # (in_h, in_w, in_c), (kernel_h, kernel_w, out_c), bias, attributes
 CASES = {
