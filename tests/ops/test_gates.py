@@ -27,8 +27,8 @@ class Network:
     next one makes of halves are halves, or quarters of squares, and so on.
     """
 
-    def __init__(self, graph, shape):
-        self.graph, self.count = graph, 0
+    def __init__(self, graph, shape, trainable=True):
+        self.graph, self.count, self.trainable = graph, 0, trainable
         self.x = graph.input(shape, "float32", True)
 
     def add(self, op, *inputs, **attributes):
@@ -38,7 +38,7 @@ class Network:
         buffer = _core.Buffer(shape)
         buffer.array[...] = signs(self.count, *shape) + np.float32(offset)
         self.count += 1
-        return self.graph.parameter(buffer, True)
+        return self.graph.parameter(buffer, self.trainable)
 
     def conv(self, x, kernel, op="conv2d", **attributes):
         """With a bias and a ReLU."""
@@ -161,11 +161,11 @@ CASES = {
 }  # fmt: skip
 
 
-def plan_of(case, batch, isa="", **choices):
+def plan_of(case, batch, isa="", trainable=True, **choices):
     """The plan, and what to feed it."""
     shape, build = CASES[case]
     graph = _core.Graph(batch, True, isa)
-    net = Network(graph, shape)
+    net = Network(graph, shape, trainable)
     feeds = [signs(50, batch, *shape)]
     y = net.add("flatten", build(net))
     size = graph.shape(y)[1]
@@ -200,6 +200,18 @@ def test_gradients_are_those_without_fusion(case, batch):
                 np.testing.assert_array_equal(one, two, err_msg=what)
                 atol = 3e-5 * np.abs(want).max()
                 np.testing.assert_allclose(one, want, 0, atol, err_msg=what)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_frozen_weights_do_not_lose_what_the_gate_reads(case):
+    for isa in isas():
+        frozen = {"batch": 20, "isa": isa, "trainable": False}
+        plain = gradients(case, **frozen, fusion=False, conv_algorithm="direct")
+        for algorithm in ("auto", "winograd", "lanes", "direct"):
+            fused = gradients(case, **frozen, fusion=True, conv_algorithm=algorithm)
+            for one, want in zip(fused, plain, strict=True):
+                atol = 3e-5 * np.abs(want).max()
+                np.testing.assert_allclose(one, want, 0, atol, err_msg=algorithm)
 
 
 def floats_read(case, stage, fusion, algorithm="direct"):
