@@ -175,3 +175,19 @@ def test_partly_frozen():
     ]
     assert any("two" in name for name in back)
     assert not any("one" in name for name in back)
+
+
+@pytest.mark.parametrize("listed", [False, True])
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_input_is_given_back_as_it_came(listed, outputs):
+    image = Input((4,))
+    maps = [layers.Dense(units)(image) for units in (3, 5)][:outputs]
+    model = Model([image] if listed else image, maps if outputs > 1 else maps[0])
+    assert model.input_shape == (None, 4)
+    if listed:
+        assert model.input == [image]
+    else:
+        assert model.input is image
+    assert model.output_shape == ([(None, 3), (None, 5)] if outputs > 1 else (None, 3))
+    again = Model(model.input, layers.ReLU()(maps[-1]))
+    assert again(np.zeros((2, 4), np.float32)).shape == (2, 5 if outputs > 1 else 3)

@@ -62,10 +62,10 @@ def _infer(
 
 
 def of(tensors: KerasTensor | list[KerasTensor]) -> Any:
-    """The shape of a tensor, or a list of shapes."""
-    if isinstance(tensors, list):
-        return [tensor.shape for tensor in tensors]
-    return tensors.shape
+    """The shape of a tensor, or a list of shapes where there are several."""
+    several = tensors if isinstance(tensors, list) else [tensors]
+    shapes = [tensor.shape for tensor in several]
+    return shapes if len(shapes) > 1 else shapes[0]
 
 
 def fits(shape: Sequence[int | None], expected: Sequence[int | None]) -> bool:

@@ -67,6 +67,7 @@ class Model(Trainer):
     ) -> None:
         super().__init__(name=name, **kwargs)
         self._network: Network | None = None
+        self._takes_list = isinstance(inputs, list | tuple)
         self._returns_list = isinstance(outputs, list | tuple)
         self._input_call: Arguments | None = None  # the form of inputs of a subclass
         self._output_shapes: list[Shape] = []
@@ -120,7 +121,7 @@ class Model(Trainer):
     @property
     def input(self) -> Any:
         """The symbolic input, or a list of them."""
-        return self._pack(self.inputs)
+        return self.inputs if self._takes_list else super()._pack(self.inputs)
 
     @property
     def output(self) -> Any:
