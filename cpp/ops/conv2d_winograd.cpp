@@ -31,13 +31,7 @@ class ConvWinograd final : public ConvAlgorithm {
 
     Signature plan() override {
         Signature signature;
-        for (const WinogradPass& pass : forward_) {
-            for (int64_t part = 0; part < pass.parts; ++part) {
-                const size_t u = add_prepare(signature, {Job::kPrepare, &pass, part});
-                add_stage(signature, {Job::kForward, &pass, part},
-                          pass.stage(Phase::kForward, part), u);
-            }
-        }
+        add_passes(signature, forward_, Phase::kForward, [] {});
         // dw is summed before dx, which takes the place of x or comes when x is gone. The kernel
         // moves as the groups' sums are added up: by then dx has the whole of its transform.
         const bool wants_sums = p_.wants_dw || p_.wants_db;
@@ -54,17 +48,11 @@ class ConvWinograd final : public ConvAlgorithm {
             Stage& sum = signature.stages.back();
             sum.reads_d_out = sum.reads_out = sum.reads_in = sum.writes_d_in = false;
         };
-        const bool once = backward_.size() == 1 && backward_[0].parts == 1;
-        for (const WinogradPass& pass : backward_) {
-            for (int64_t part = 0; part < pass.parts; ++part) {
-                const size_t u = add_prepare(signature, {Job::kPrepareDx, &pass, part});
-                if (once) add_sum();
-                add_stage(signature, {Job::kBackward, &pass, part},
-                          pass.stage(Phase::kBackward, part), u);
-                Stage& stage = signature.stages.back();
-                stage.reads_in = stage.in_place = p_.gate_taken;
-            }
-        }
+        const bool once =
+            share_stages(backward_) || (backward_.size() == 1 && backward_[0].parts == 1);
+        add_passes(signature, backward_, Phase::kBackward, [&] {
+            if (once) add_sum();
+        });
         if (!once) add_sum();
         signature.backward_reads[0] = p_.wants_dw;
         signature.backward_reads_output = p_.masks_dy();
@@ -77,15 +65,14 @@ class ConvWinograd final : public ConvAlgorithm {
         const Work& work = work_[static_cast<size_t>(stage)];
         switch (work.job) {
             case Job::kPrepare:
-            case Job::kPrepareDx:
-                return prepare(args, *work.pass, work.part, task);
+                return prepare(args, work, task);
             case Job::kForward:
-                return convolve(args, *work.pass, work.part,
+                return convolve(args, work,
                                 {args.in[0], nullptr, p_.bias ? args.in[2] : nullptr, p_.relu,
                                  nullptr, args.out},
                                 task);
             case Job::kBackward:
-                return convolve(args, *work.pass, work.part,
+                return convolve(args, work,
                                 {args.d_out, mask(args), nullptr, false,
                                  p_.gate_taken ? args.in[0] : nullptr, args.d_in[0]},
                                 task);
@@ -106,10 +93,11 @@ class ConvWinograd final : public ConvAlgorithm {
     }
 
    private:
-    enum class Job : uint8_t { kPrepare, kPrepareDx, kForward, kBackward, kGradient, kSum };
+    enum class Job : uint8_t { kPrepare, kForward, kBackward, kGradient, kSum };
     struct Work {
         Job job;
-        const WinogradPass* pass = nullptr;
+        const WinogradPass* pass = nullptr;  // the first
+        size_t passes = 0;
         int64_t part = 0;  // of it
     };
     struct Maps {
@@ -130,6 +118,13 @@ class ConvWinograd final : public ConvAlgorithm {
         return passes;
     }
 
+    static bool share_stages(const std::vector<WinogradPass>& passes) {
+        return !passes.empty() &&
+               std::all_of(passes.begin(), passes.end(), [&](const WinogradPass& pass) {
+                   return pass.together && pass.by_image == passes[0].by_image;
+               });
+    }
+
     /// By whose signs dy is masked, or null.
     const float* mask(const Args& args) const { return p_.masks_dy() ? args.out : nullptr; }
     int64_t biases() const { return p_.transposed ? p_.in_c : p_.out_c; }
@@ -146,45 +141,82 @@ class ConvWinograd final : public ConvAlgorithm {
         work_.push_back(work);
     }
 
-    /// The transform of a part of the kernel; returns its block.
-    size_t add_prepare(Signature& signature, Work work) {
-        const size_t packed = add_packed(signature, work.pass->packed());
-        add_stage(signature, work, {Phase::kPrepare, false, work.pass->prepare_tasks()}, packed);
-        return packed;
+    /// Stages that transform kernels and then pass; `behind` is called between the two.
+    template <typename Between>
+    void add_passes(Signature& signature, const std::vector<WinogradPass>& passes, Phase phase,
+                    Between between) {
+        const Job job = phase == Phase::kForward ? Job::kForward : Job::kBackward;
+        const size_t count = share_stages(passes) ? passes.size() : 1;
+        for (size_t first = 0; first < passes.size(); first += count) {
+            for (int64_t part = 0; part < passes[first].parts; ++part) {
+                Stage prepare{Phase::kPrepare, false, 0}, pass = passes[first].stage(phase, part);
+                pass.flops = 0;
+                pass.tasks = 0;
+                int64_t packed = 0;
+                for (size_t i = first; i < first + count; ++i) {
+                    const Stage one = passes[i].stage(phase, part);
+                    prepare.tasks += passes[i].prepare_tasks();
+                    packed += passes[i].packed();
+                    pass.scratch = std::max(pass.scratch, one.scratch);
+                    pass.tasks += one.tasks;
+                    pass.flops += one.flops;
+                }
+                if (pass.by_image) pass.tasks = 1;
+                if (job == Job::kBackward) pass.reads_in = pass.in_place = p_.gate_taken;
+                const size_t block = add_packed(signature, packed);
+                add_stage(signature, {Job::kPrepare, &passes[first], count, part}, prepare, block);
+                between();
+                add_stage(signature, {job, &passes[first], count, part}, pass, block);
+            }
+        }
     }
 
-    void prepare(const Args& args, const WinogradPass& pass, int64_t part,
-                 int64_t task) const noexcept {
-        const int64_t tasks = pass.prepare_tasks_of_phase(), phase = task / tasks;
+    void prepare(const Args& args, const Work& work, int64_t task) const noexcept {
+        const WinogradPass* pass = work.pass;
+        float* u = args.packed;
+        for (; task >= pass->prepare_tasks(); ++pass) {
+            task -= pass->prepare_tasks();
+            u += pass->packed();
+        }
+        const int64_t tasks = pass->prepare_tasks_of_phase(), phase = task / tasks;
         const int64_t begin = task % tasks * WinogradPass::kPrepareRows;
-        const int64_t end = std::min(begin + WinogradPass::kPrepareRows, pass.channels);
-        const Range columns = pass.columns_of(part);
-        p_.kernels->winograd_filter({pass.taps[static_cast<size_t>(phase)], args.in[1],
-                                     args.packed + phase * pass.channels * pass.panel,
-                                     pass.u_plane(), pass.depth * pass.panel, begin, end,
-                                     columns.begin, columns.begin + columns.count,
-                                     pass.transposed});
+        const int64_t end = std::min(begin + WinogradPass::kPrepareRows, pass->channels);
+        const Range columns = pass->columns_of(work.part);
+        p_.kernels->winograd_filter({pass->taps[static_cast<size_t>(phase)], args.in[1],
+                                     u + phase * pass->channels * pass->panel, pass->u_plane(),
+                                     pass->depth * pass->panel, begin, end, columns.begin,
+                                     columns.begin + columns.count, pass->transposed});
     }
 
-    void convolve(const Args& args, const WinogradPass& pass, int64_t part, const Maps& maps,
+    void convolve(const Args& args, const Work& work, const Maps& maps,
                   int64_t task) const noexcept {
-        const Range all = pass.columns_of(part);
-        if (!pass.by_image) {
-            const int64_t block = task / pass.column_blocks, share = task % pass.column_blocks;
-            const Range columns = channel_block(all.count, pass.panel, share, pass.column_blocks);
-            return convolve_block(args, pass, maps, part_of(pass.tiles, block, pass.blocks), all,
-                                  columns);
+        const WinogradPass* pass = work.pass;
+        const float* u = args.packed;
+        for (; !pass->by_image && task >= pass->tasks(); ++pass) {
+            task -= pass->tasks();
+            u += pass->packed();
         }
-        const int64_t tiles = args.images * pass.image_tiles;
-        const int64_t blocks = ceil_div(tiles, pass.most);
-        for (int64_t block = 0; block < blocks; ++block) {
-            convolve_block(args, pass, maps, part_of(tiles, block, blocks), all, {0, all.count});
+        const Range all = pass->columns_of(work.part);
+        if (!pass->by_image) {
+            const int64_t block = task / pass->column_blocks, share = task % pass->column_blocks;
+            const Range columns = channel_block(all.count, pass->panel, share, pass->column_blocks);
+            const Range tiles = part_of(pass->tiles, block, pass->blocks);
+            return convolve_block(args, *pass, u, maps, tiles, all, columns);
+        }
+        for (const WinogradPass* const end = pass + work.passes; pass < end; ++pass) {
+            const int64_t tiles = args.images * pass->image_tiles;
+            const int64_t blocks = ceil_div(tiles, pass->most);
+            for (int64_t block = 0; block < blocks; ++block) {
+                convolve_block(args, *pass, u, maps, part_of(tiles, block, blocks), all,
+                               {0, all.count});
+            }
+            u += pass->packed();
         }
     }
 
-    /// Tiles of y, those of its channels that are `columns` of the part.
-    void convolve_block(const Args& args, const WinogradPass& pass, const Maps& maps, Range tiles,
-                        Range part, Range columns) const noexcept {
+    /// Tiles of y, those of its channels that are `columns` of the part, by the kernel u.
+    void convolve_block(const Args& args, const WinogradPass& pass, const float* u,
+                        const Maps& maps, Range tiles, Range part, Range columns) const noexcept {
         const int64_t column = part.begin + columns.begin;
         WinogradTiles to = pass.to;
         to.first = tiles.begin;
@@ -206,7 +238,7 @@ class ConvWinograd final : public ConvAlgorithm {
         product.a_plane = to.plane;
         product.a_row = pass.from[0].row;
         product.a_step = 1;
-        product.b = args.packed + columns.begin * pass.depth;
+        product.b = u + columns.begin * pass.depth;
         product.b_plane = pass.u_plane();
         product.b_panel = pass.depth * pass.panel;
         product.c = to.planes;
@@ -391,7 +423,8 @@ bool winograd_wins(const ConvProblem& p) {
     const WinogradGradientPass pass(p);
     const auto direct = static_cast<double>(p.taps() * pixels);
     const auto ours = static_cast<double>(pass.points() * pass.tiles);
-    const auto transform = static_cast<double>((p.trains() ? 50 : 25) * pass.points());
+    const int64_t once = (p.trains() ? 50 : 25) / (p.transposed ? 2 : 1);
+    const auto transform = static_cast<double>(once * pass.points());
     return direct >= kLeastRatio * ours && direct - ours >= transform;
 }
 

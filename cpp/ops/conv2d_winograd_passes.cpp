@@ -154,7 +154,9 @@ WinogradPass::WinogradPass(const ConvProblem& p, bool gathers, int64_t lattice)
     const int64_t row = row_of(depth, kernels), widest = std::max(row, to.row);
     most = std::clamp<int64_t>(kBlockFloats / (shape.points * widest), kFewest, largest);
     by_image = may_join_chains(p) && image_tiles >= kFewest && packed() <= kMostPacked;
-    if (!by_image) cut(p.trains());
+    const int64_t passes = gathers ? 1 : winograd_lattices(p);
+    together = passes > 1 && passes * packed() <= kMostPacked;
+    if (!by_image) cut(p.trains(), together ? passes : 1);
     to.plane = most * widest + kPlanePad;
     for (WinogradTiles& of : from) {
         of.row = row;
@@ -163,16 +165,17 @@ WinogradPass::WinogradPass(const ConvProblem& p, bool gathers, int64_t lattice)
     }
 }
 
-/// Into tasks of equal shares; where tiles are few, columns are cut too.
-void WinogradPass::cut(bool kernel_moves) {
+/// Into tasks of equal shares, beside those of other passes; where tiles are few, columns are cut
+/// too.
+void WinogradPass::cut(bool kernel_moves, int64_t passes) {
     const int64_t panels = ceil_div(to.channels, panel);
     blocks = ceil_div(tiles, most);
-    if (blocks >= 4) {
+    if (blocks * passes >= 4) {
         column_blocks = 1;
-        if (blocks < 32) blocks = round_up(blocks, 4);
+        if (passes == 1 && blocks < 32) blocks = round_up(blocks, 4);
         if (kernel_moves) parts = std::min(panels, ceil_div(packed(), kMostKernel));
     } else {
-        column_blocks = std::clamp<int64_t>(4 / blocks, 1, ceil_div(panels, 2));
+        column_blocks = std::clamp<int64_t>(4 / (blocks * passes), 1, ceil_div(panels, 2));
     }
     most = ceil_div(tiles, blocks);
 }
@@ -183,7 +186,7 @@ int64_t WinogradPass::u_plane() const {
 }
 
 Stage WinogradPass::stage(Phase phase, int64_t part) const {
-    return {phase, by_image, by_image ? 1 : blocks * column_blocks, (shape.points + 1) * to.plane,
+    return {phase, by_image, tasks(), (shape.points + 1) * to.plane,
             flops_of(shape.points, tiles, depth, columns_of(part).count)};
 }
 

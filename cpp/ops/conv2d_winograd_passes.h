@@ -66,6 +66,7 @@ struct WinogradPass {
     int64_t u_plane() const;
     int64_t packed() const { return shape.points * u_plane(); }
     Range columns_of(int64_t part) const { return channel_block(to.channels, panel, part, parts); }
+    int64_t tasks() const { return by_image ? 1 : blocks * column_blocks; }
     Stage stage(Phase phase, int64_t part) const;
 
     static constexpr int64_t kPrepareRows = 16;  // of a plane of a phase, in one task
@@ -83,11 +84,12 @@ struct WinogradPass {
     int64_t depth = 0;     // channels of all phases
     int64_t image_tiles = 0, tiles = 0, most = 0;  // of an image, of the batch, of a block
     bool by_image = false;
-    int64_t panel = 0, parts = 1;           // of the columns
+    bool together = false;         // one of several with kernels small enough for one stage
+    int64_t panel = 0, parts = 1;  // of the columns
     int64_t blocks = 0, column_blocks = 0;  // of a part
 
    private:
-    void cut(bool kernel_moves);
+    void cut(bool kernel_moves, int64_t passes);
 };
 
 /// The sums over tiles for dw and db. Where an image has tiles enough, and kernels are small beside
