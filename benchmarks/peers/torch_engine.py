@@ -33,6 +33,7 @@ from ..description import (
     Relu,
     Shape,
     Up,
+    Upsample,
     same_padding,
 )
 from . import Problem, is_bfloat16
@@ -173,6 +174,8 @@ def _modules(layer: Layer, shape: Shape, weights: list[Array]) -> list[nn.Module
             size = layer.kernel
             up = nn.ConvTranspose2d(channels, layer.filters, size, 2, size // 2 - 1)
             return [_load(up, weights.pop(0).transpose(3, 2, 0, 1), weights.pop(0))]
+        case Upsample():
+            return [nn.Upsample(scale_factor=2)]
         case BatchNorm():
             norm = nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
             _load(norm, weights.pop(0), weights.pop(0))

@@ -27,6 +27,8 @@ class AdaptiveAveragePool final : public SeparableOp {
     explicit AdaptiveAveragePool(Attributes& attributes)
         : SeparableOp("adaptive_average_pool"), size_(output_size(attributes)) {}
 
+    Resampling resampling() const override { return Resampling::kMeans; }
+
    protected:
     std::vector<int64_t> sizes(const Shape& x) override {
         check_rank(name_.c_str(), x, size_.size());

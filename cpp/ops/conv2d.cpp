@@ -7,6 +7,10 @@
 // of any other. The algorithms are in files of their own.
 #include "ops/conv2d.h"
 
+#include <algorithm>
+
+#include "ops/fold.h"
+
 namespace pronghorn {
 
 namespace {
@@ -80,6 +84,41 @@ class Convolution final : public Op {
     }
 
     bool takes_fold() const override { return !problem_.relu; }
+
+    CellByCell cell_by_cell() const override {
+        const bool strided = std::any_of(windows_.strides.begin(), windows_.strides.end(),
+                                         [](int64_t stride) { return stride > 1; });
+        if (problem_.taps() > 1 || strided || problem_.pads()) return CellByCell::kNever;
+        return problem_.relu ? CellByCell::kAlways : CellByCell::kAffine;
+    }
+
+    /// Along an axis, cell i of x comes `times` times, so that the taps on its copies can be summed
+    /// first: the transposed convolution by these sums, `times` being its strides. Two taps become
+    /// three, which a stride leaves no algorithm that would be faster for it.
+    std::optional<Unrepeated> unrepeated(const std::vector<int64_t>& repeats,
+                                         bool training) const override {
+        const ConvProblem& p = problem_;
+        const Window windows[] = {p.depth, p.height, p.width};
+        if (p.groups > 1 || static_cast<int>(repeats.size()) != axes_) return std::nullopt;
+        std::vector<int64_t> crop;
+        int64_t pixels = p.batch;     // of x
+        double taps = 1, summed = 1;  // for `times` outputs along each axis
+        for (int axis = 0; axis < axes_; ++axis) {
+            const Window& window = windows[3 - axes_ + axis];
+            const int64_t times = repeats[static_cast<size_t>(axis)], last = window.kernel - 1;
+            const bool plain = window.stride == 1 && window.dilation == 1 && last != 1;
+            if (!plain || window.before > last || window.after > last) return std::nullopt;
+            crop.insert(crop.end(), {last - window.before, last - window.after});
+            pixels *= window.in / times;
+            taps *= static_cast<double>(times * window.kernel);
+            summed *= static_cast<double>(times + last);
+        }
+        constexpr double kWorthIt = 1.5;
+        if (taps < kWorthIt * summed || pixels < (training ? 600 : 150)) return std::nullopt;
+        const std::string name = text("conv", axes_, "d_transpose");
+        return Unrepeated{make_op(name, {{"strides", repeats}, {"padding", crop}}),
+                          make_fold_repeats(repeats)};
+    }
 
     Signature plan(const PlanContext& context) override {
         ConvProblem& p = problem_;

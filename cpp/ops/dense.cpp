@@ -60,6 +60,9 @@ class Dense final : public Op {
     }
 
     bool takes_fold() const override { return !relu_; }
+    CellByCell cell_by_cell() const override {
+        return relu_ ? CellByCell::kAlways : CellByCell::kAffine;
+    }
 
     Signature plan(const PlanContext& context) override {
         kernels_ = context.kernels;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/fold.h"
 
+#include <algorithm>
 #include <cmath>
+#include <utility>
+#include <vector>
 
 namespace pronghorn {
 
@@ -80,6 +83,97 @@ class FoldBias final : public Fold {
     bool has_bias_;
 };
 
+class FoldRepeats final : public Op {
+   public:
+    explicit FoldRepeats(std::vector<int64_t> repeats) : repeats_(std::move(repeats)) {}
+
+    Takes takes(int /*input*/) const override { return Takes::kParameter; }
+
+    Tensor infer(const std::vector<Tensor>& inputs) override {
+        const Shape& kernel = inputs[0].shape;
+        in_c_ = kernel[-2];
+        out_c_ = kernel[-1];
+        Tensor folded = inputs[0];
+        summands_ = {{0}};
+        int64_t cells = 1, sums = 1;
+        for (size_t axis = 0; axis < repeats_.size(); ++axis) {
+            const int64_t size = kernel[static_cast<int>(axis)], more = size + repeats_[axis] - 1;
+            folded.shape[static_cast<int>(axis)] = more;
+            std::vector<std::vector<int64_t>> wider;
+            for (const auto& before : summands_) {
+                for (int64_t j = 0; j < more; ++j) {
+                    std::vector<int64_t> list;
+                    for (int64_t cell : before) {
+                        for (int64_t r = 0; r < repeats_[axis]; ++r) {
+                            const int64_t tap = size - 1 - j + r;
+                            if (0 <= tap && tap < size) list.push_back(cell * size + tap);
+                        }
+                    }
+                    wider.push_back(std::move(list));
+                }
+            }
+            summands_ = std::move(wider);
+            cells *= size;
+            sums *= more;
+        }
+        terms_.assign(static_cast<size_t>(cells), {});
+        for (int64_t sum = 0; sum < sums; ++sum) {
+            for (int64_t cell : summands_[static_cast<size_t>(sum)]) {
+                terms_[static_cast<size_t>(cell)].push_back(sum);
+            }
+        }
+        folded.shape[-2] = out_c_;
+        folded.shape[-1] = in_c_;
+        return folded;
+    }
+
+    Signature plan(const PlanContext& context) override {
+        kernels_ = context.kernels;
+        Signature signature;
+        const auto stage = [this](Phase phase, const auto& lists, int64_t columns) {
+            return Stage{phase, false, static_cast<int64_t>(lists.size()), kRows * columns, 0};
+        };
+        signature.stages.push_back(stage(Phase::kForward, summands_, out_c_));
+        if (context.training) signature.stages.push_back(stage(Phase::kBackward, terms_, in_c_));
+        signature.gradient[0] = GradientBy::kParts;
+        return signature;
+    }
+
+    void run(int stage, const Args& args, int64_t task) const noexcept override {
+        const int64_t at = task * in_c_ * out_c_;
+        const auto cell = static_cast<size_t>(task);
+        if (stage == 0) {
+            sum(summands_[cell], in_c_, out_c_, args.in[0], args.scratch, args.out + at);
+        } else {
+            sum(terms_[cell], out_c_, in_c_, args.d_out, args.scratch, args.d_in[0] + at);
+        }
+    }
+
+   private:
+    static constexpr int64_t kRows = 32;  // summed before they are transposed
+
+    /// y (columns, rows) = the sum of some of the matrices (rows, columns) in x.
+    void sum(const std::vector<int64_t>& which, int64_t rows, int64_t columns, const float* x,
+             float* scratch, float* y) const noexcept {
+        for (int64_t row = 0; row < rows; row += kRows) {
+            const int64_t high = std::min(kRows, rows - row);
+            const float* total = nullptr;
+            for (int64_t matrix : which) {
+                const float* term = x + (matrix * rows + row) * columns;
+                if (total != nullptr) kernels_->add(high * columns, total, term, scratch);
+                total = total == nullptr ? term : scratch;
+            }
+            kernels_->transpose_plane(high, columns, total, columns, y + row, rows);
+        }
+    }
+
+    std::vector<int64_t> repeats_;
+    int64_t in_c_ = 0, out_c_ = 0;
+    // Which cells of the kernel each cell of the result sums, and the other way round.
+    std::vector<std::vector<int64_t>> summands_, terms_;
+    const Kernels* kernels_ = nullptr;
+};
+
 }  // namespace
 
 std::unique_ptr<Op> make_fold_kernel(const ChannelAffine& affine) {
@@ -87,6 +181,9 @@ std::unique_ptr<Op> make_fold_kernel(const ChannelAffine& affine) {
 }
 std::unique_ptr<Op> make_fold_bias(const ChannelAffine& affine, bool has_bias) {
     return std::make_unique<FoldBias>(affine, has_bias);
+}
+std::unique_ptr<Op> make_fold_repeats(std::vector<int64_t> repeats) {
+    return std::make_unique<FoldRepeats>(std::move(repeats));
 }
 
 }  // namespace pronghorn

@@ -101,6 +101,19 @@ struct ChannelAffine {
     double epsilon;
 };
 
+/// An op that makes each channel's cells from that channel's alone, all channels alike: copies of
+/// cells, or means of them by weights whose sum is 1.
+enum class Resampling : uint8_t { kNone, kCopies, kMeans };
+
+/// An op that makes the channels of a cell from those of that cell of input 0 alone, all cells
+/// alike: as an affine map, or in any way.
+enum class CellByCell : uint8_t { kNever, kAffine, kAlways };
+
+/// An op in the place of another, and the op on parameters that makes its kernel from the other's.
+struct Unrepeated {
+    std::unique_ptr<class Op> op, kernel;
+};
+
 /// What plan() may look at: everything that is a function of shapes and machine.
 struct PlanContext {
     const Kernels* kernels;
@@ -195,6 +208,17 @@ class Op {
     virtual bool accept_logits() { return false; }
     virtual std::optional<Activation> as_activation() const { return std::nullopt; }
     virtual bool is_softmax() const { return false; }
+    virtual Resampling resampling() const { return Resampling::kNone; }
+    virtual CellByCell cell_by_cell() const { return CellByCell::kNever; }
+    /// How many times each cell of a map comes, by spatial axis (nearest upsampling); empty for the
+    /// rest.
+    virtual std::vector<int64_t> repeats() const { return {}; }
+    /// For the map whose cells come that many times in input 0: what reads the map itself, if that
+    /// is less work.
+    virtual std::optional<Unrepeated> unrepeated(const std::vector<int64_t>& /*repeats*/,
+                                                 bool /*training*/) const {
+        return std::nullopt;
+    }
 };
 
 using OpMaker = std::unique_ptr<Op> (*)(Attributes& attributes);

@@ -50,6 +50,9 @@ class Pool2d final : public Op {
                2 * pool_.out_w <= pool_.in_w;
     }
     bool take_gate() override { return gated_ = true; }
+    Resampling resampling() const override {
+        return kind_ == Kind::kAverage ? Resampling::kMeans : Resampling::kNone;
+    }
     std::optional<Extent> crop(Extent output) override {
         cropped_ = true;
         return Extent{height_.crop(output.height), width_.crop(output.width)};

@@ -50,6 +50,10 @@ class Pool3d final : public Op {
         return {Shape{x[0], d.out, h.out, w.out, x[4]}};
     }
 
+    Resampling resampling() const override {
+        return average_ ? Resampling::kMeans : Resampling::kNone;
+    }
+
     Signature plan(const PlanContext& context) override {
         kernels_ = context.kernels;
         lanes_ = context.layouts[0] == Layout::kLanes ? kernels_->lanes : 1;

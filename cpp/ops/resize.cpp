@@ -25,6 +25,11 @@ class Resize2d final : public SeparableOp {
         resize_taps(1, 2, {0, 1, 0, 0.0}, interpolation_, antialias_);  // knows the word
     }
 
+    Resampling resampling() const override {
+        if (pad_) return Resampling::kNone;
+        return interpolation_ == "nearest" ? Resampling::kCopies : Resampling::kMeans;
+    }
+
    protected:
     std::vector<int64_t> sizes(const Shape& x) override {
         check(x.rank() == 4, "resize2d",
@@ -80,6 +85,9 @@ class UpsampleNearest final : public SeparableOp {
         check(!size_.empty() && size_.size() <= 3, "upsample_nearest",
               "expected 1 to 3 numbers for size, got ", size_.size());
     }
+
+    Resampling resampling() const override { return Resampling::kCopies; }
+    std::vector<int64_t> repeats() const override { return size_; }
 
    protected:
     std::vector<int64_t> sizes(const Shape& x) override {

@@ -95,6 +95,70 @@ void fold_norms(Graph& graph, const std::vector<int>& wanted) {
     }
 }
 
+/// conv(upsample(x)) multiplies copies of cells; a transposed convolution of x by sums of the taps
+/// that meet the same cell is less work, and the larger map need not exist.
+void take_repeats(Graph& graph) {
+    for (size_t i = 0; i < graph.nodes.size(); ++i) {
+        const int producer = producer_of(graph, graph.nodes[i].inputs[0]);
+        if (producer < 0) continue;
+        const Node& upsampling = graph.nodes[static_cast<size_t>(producer)];
+        auto taken = graph.nodes[i].op->unrepeated(upsampling.op->repeats(), graph.training());
+        if (!taken) continue;
+        const int x = upsampling.inputs[0], old_kernel = graph.nodes[i].inputs[1];
+        const int kernel = insert(graph, i, std::move(taken->kernel), {old_kernel});
+        Node& node = graph.nodes[++i];
+        node.op = std::move(taken->op);
+        node.inputs[0] = x;
+        node.inputs[1] = kernel;
+        node.op->infer(specs_of(graph, node.inputs));
+    }
+}
+
+/// Whether g(f(x)) = f(g(x)), one mixing the cells of each channel and the other the channels of
+/// each cell.
+bool commute(const Op& resampling, const Op& other) {
+    switch (resampling.resampling()) {
+        case Resampling::kNone:
+            return false;
+        case Resampling::kCopies:
+            return other.cell_by_cell() != CellByCell::kNever;
+        case Resampling::kMeans:
+            return other.cell_by_cell() == CellByCell::kAffine;
+    }
+    return false;
+}
+
+int64_t cells_of(const Graph& graph, int tensor) {
+    const Shape& shape = graph.spec(tensor).shape;
+    int64_t cells = 1;
+    for (int axis = 0; axis + 1 < shape.rank(); ++axis) cells *= shape[axis];
+    return cells;
+}
+
+/// Of two ops that commute the one that leaves fewer cells comes first; returns whether there were
+/// two in the other order.
+bool swap_resampling(Graph& graph, const std::vector<int>& wanted) {
+    for (size_t i = 0; i < graph.nodes.size(); ++i) {
+        const Node& second = graph.nodes[i];
+        const int producer = producer_of(graph, second.inputs[0]);
+        if (producer < 0 || readers_of(graph, wanted, second.inputs[0]) != 1) continue;
+        const auto at = graph.nodes.begin() + producer;
+        const int64_t in = cells_of(graph, at->inputs[0]), out = cells_of(graph, second.output);
+        if (!(out > in ? commute(*at->op, *second.op) : out < in && commute(*second.op, *at->op))) {
+            continue;
+        }
+        std::rotate(at, at + 1, graph.nodes.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+        Node &earlier = graph.nodes[i - 1], &later = graph.nodes[i];
+        std::swap(earlier.inputs[0], later.inputs[0]);
+        std::swap(earlier.output, later.output);
+        graph.tensors[static_cast<size_t>(earlier.output)] =
+            earlier.op->infer(specs_of(graph, earlier.inputs));
+        later.op->infer(specs_of(graph, later.inputs));
+        return true;
+    }
+    return false;
+}
+
 /// What nobody reads is not computed: the last rows and columns of a convolution where a pool, its
 /// only reader, leaves them out, and what they alone would be computed from.
 void crop_unread(Graph& graph, const std::vector<int>& wanted) {
@@ -153,9 +217,15 @@ void fuse(Graph& graph, const std::vector<int>& wanted, bool speed) {
     fuse_softmax(graph);
     drop_unread(graph, wanted);
     if (!speed) return;
-    if (!graph.training()) fold_norms(graph, wanted);
+    if (!graph.training()) {
+        fold_norms(graph, wanted);
+        drop_unread(graph, wanted);
+    }
+    take_repeats(graph);
     fuse_activations(graph, wanted);
     drop_unread(graph, wanted);
+    while (swap_resampling(graph, wanted)) {
+    }
     crop_unread(graph, wanted);
     if (graph.training()) move_gates(graph, wanted);
 }

@@ -53,6 +53,11 @@ class Up:
 
 
 @dataclass(frozen=True)
+class Upsample:
+    """Every cell twice along both axes."""
+
+
+@dataclass(frozen=True)
 class BatchNorm:
     """Batch normalisation over images and places."""
 
@@ -104,6 +109,7 @@ Layer: TypeAlias = (
     Conv
     | Depthwise
     | Up
+    | Upsample
     | BatchNorm
     | Relu
     | Add
@@ -208,6 +214,8 @@ def output_shape(layer: Layer, shapes: Sequence[Shape]) -> Shape:
             return (*_same(shape, layer.stride), shape[-1])
         case Up():
             return (2 * shape[0], 2 * shape[1], layer.filters)
+        case Upsample():
+            return (2 * shape[0], 2 * shape[1], shape[-1])
         case Concat():
             return (*shape[:-1], sum(one[-1] for one in shapes))
         case Pool():

@@ -25,6 +25,7 @@ from .description import (
     Pool,
     Relu,
     Up,
+    Upsample,
     weight_shapes,
 )
 
@@ -80,6 +81,8 @@ def build_layer(keras: Any, layer: Layer) -> Any:
             return layers.Conv2DTranspose(
                 layer.filters, layer.kernel, strides=2, padding="same"
             )
+        case Upsample():
+            return layers.UpSampling2D()
         case BatchNorm():
             return layers.BatchNormalization()
         case Relu():

@@ -20,6 +20,7 @@ from .description import (
     Relu,
     Shape,
     Up,
+    Upsample,
 )
 
 PLAIN: dict[str, Any] = {"activation": "linear", "bias": False}  # before a BatchNorm
@@ -186,6 +187,19 @@ def _generator() -> Network:
     return net.network()
 
 
+def _autoencoder() -> Network:
+    """Maps are halved twice and come back by upsampling and convolutions."""
+    net = Builder("autoencoder", (64, 64, 3))
+    x = 0
+    for filters in (32, 64):
+        x = net(Pool("max"), net(Conv(filters, (3, 3), "same"), x))
+    x = net(Conv(128, (3, 3), "same"), x)
+    for filters in (64, 32):
+        x = net(Conv(filters, (3, 3), "same"), net(Upsample(), x))
+    net(Conv(3, (3, 3), "same", activation="linear"), x)
+    return net.network()
+
+
 def _mobilenet() -> Network:
     """Howard et al., 2017, width 1."""
     net = Builder("mobilenet", (224, 224, 3))
@@ -308,8 +322,9 @@ NETWORKS = {
         _densenet40(),
         _mobilenet_v2(),
         _generator(),
+        _autoencoder(),
         Network(
-            "discriminator",  # of the same
+            "discriminator",  # of the generator's GAN
             (64, 64, 3),
             (
                 Conv(64, (4, 4), "same", (2, 2)),
