@@ -78,6 +78,11 @@ CASES = [
         for one in (None, "uniform_average", "variance_weighted_average")
         for number in (0, 5)
     ),
+    *(
+        (f"{kind}Correlation", one)
+        for kind in ("Pearson", "Concordance")
+        for one in ({}, {"axis": 1}, {"name": "correlation"})
+    ),
 ]
 
 
@@ -156,6 +161,108 @@ def test_overlaps_with_the_classes_on_another_axis():  # Keras on JAX refuses th
     assert moved(*channels_first) == plain(ONE_HOT, IMAGES)
 
 
+PAIRS = [
+    (5.0, None),
+    (5.0, 2.0),
+    (5.0, [2.0]),
+    (IMAGES, None),
+    (IMAGES, 0.3),
+    (IMAGES, WEIGHTS),
+    (IMAGES, WEIGHTS[:, None]),
+    (IMAGES, WEIGHTS[:, None, None]),
+    (IMAGES, LABELS),
+    (IMAGES, LABELS[..., None]),
+    (IMAGES, IMAGES[::-1]),
+    (WEIGHTS, WEIGHTS[:, None]),
+    (WEIGHTS[:, None], WEIGHTS),
+    (WEIGHTS, [3.0]),
+    ([1, 3, 5, 7], [1, -1, 1, -1]),
+    ([], None),
+    (np.zeros((0, 3)), None),
+    (np.zeros((3, 0)), None),
+    (True, None),
+]
+
+
+@pytest.mark.parametrize("name", ["Mean", "Sum"])
+@pytest.mark.parametrize(("values", "weights"), PAIRS)
+def test_values(name, values, weights):
+    theirs, ours = metrics = both(name, {})
+    for metric in metrics:  # other numbers of samples, and of values of a sample
+        metric.update_state([1.0, 2.0], sample_weight=0.5)
+        metric.update_state(values, sample_weight=weights)
+        metric.update_state([[3.0], [4.0]])
+    np.testing.assert_allclose(ours.result(), np.asarray(theirs.result()), **TOLERANCE)
+
+
+@pytest.mark.parametrize("name", ["Mean", "Sum"])
+@pytest.mark.parametrize(
+    ("values", "weights"),
+    [
+        (5.0, [2.0, 3.0]),
+        ([1.0, 2, 3], [[1.0, 2.0]]),
+        (IMAGES, WEIGHTS[:3]),
+        (IMAGES, IMAGES[None]),
+    ],
+)
+def test_weights_that_do_not_fit(name, values, weights):
+    for metric in both(name, {}):
+        with pytest.raises(ValueError, match=r"shape|broadcasting"):
+            metric.update_state(values, sample_weight=weights)
+
+
+@pytest.mark.parametrize("kind", ["pearson_correlation", "concordance_correlation"])
+@pytest.mark.parametrize("axis", [-1, 0, 1, (1, 2), (0, 1), None])
+def test_correlations_along_axes(kind, axis):
+    theirs, ours = (
+        getattr(api.metrics, kind)(IMAGES, IMAGES[::-1], axis=axis)
+        for api in (keras, pronghorn)
+    )
+    np.testing.assert_allclose(ours, np.asarray(theirs), rtol=1e-4, atol=1e-5)
+
+
+def test_correlations_of_constants():
+    truth, prediction = np.ones((3, 4), np.float32), np.eye(3, 4, dtype=np.float32)
+    for name in ("PearsonCorrelation", "ConcordanceCorrelation"):
+        for one, other in ((truth, prediction), (prediction, truth), (truth, truth)):
+            theirs, ours = (
+                metric(one, other, sample_weight=[1, 2, 3]) for metric in both(name, {})
+            )
+            np.testing.assert_allclose(ours, np.asarray(theirs), **TOLERANCE)
+
+
+def difference(y_true, y_pred, power=1):
+    return abs(y_true - y_pred) ** power
+
+
+@pytest.mark.parametrize("weights", [None, WEIGHTS])
+@pytest.mark.parametrize(
+    ("function", "arguments"),
+    [
+        (lambda _: difference, {}),
+        (lambda _: difference, {"power": 3}),
+        (lambda api: api.losses.binary_crossentropy, {"label_smoothing": 0.2}),
+        (lambda api: api.metrics.binary_accuracy, {"threshold": 0.3}),
+        (lambda api: api.metrics.pearson_correlation, {"axis": -1}),
+    ],
+)
+def test_functions_in_evaluate(function, arguments, weights):
+    results = []
+    for api in (keras, pronghorn):
+        metrics = [
+            api.metrics.MeanMetricWrapper(function(api), name="mean", **arguments)
+            for _ in range(2)
+        ]
+        metrics[0].update_state(TRUTH, SCORES, sample_weight=weights)
+        model = api.Sequential([api.Input((4,)), api.layers.Activation("linear")])
+        model.compile(loss="mse", weighted_metrics=[metrics[1]])
+        found = model.evaluate(
+            SCORES, TRUTH, batch_size=9, sample_weight=weights, verbose=0
+        )
+        results.append([np.asarray(metrics[0].result()), found[1]])
+    np.testing.assert_allclose(*results, **TOLERANCE)
+
+
 def test_ignored_labels_of_cross_entropy():
     metrics = both("SparseCategoricalCrossentropy", {"ignore_class": 3})
     probabilities = IMAGES / IMAGES.sum(axis=-1, keepdims=True)
@@ -193,8 +300,14 @@ def test_in_evaluate(weights):
             api.metrics.AUC(multi_label=True, label_weights=[1, 2, 3, 4], name="c"),
             api.metrics.FalsePositives(name="d"),
             api.metrics.R2Score(name="e"),
+            api.metrics.PearsonCorrelation(name="f"),
+            "concordance_correlation",
         ]
-        model.compile(loss="mse", weighted_metrics=metrics)
+        of_batches = [
+            api.metrics.PearsonCorrelation(name="g", axis=0),
+            api.metrics.ConcordanceCorrelation(name="h", axis=(0, 1)),
+        ]
+        model.compile(loss="mse", metrics=of_batches, weighted_metrics=metrics)
         results.append(
             model.evaluate(
                 SCORES,

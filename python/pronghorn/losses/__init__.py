@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -187,11 +188,17 @@ def get(identifier: LossLike) -> Loss:
     """
     if isinstance(identifier, Loss):
         return identifier
-    if callable(identifier) and identifier in _FUNCTIONS:
-        return _FUNCTIONS[identifier]()
     if callable(identifier) and not isinstance(identifier, type):
-        return FunctionLoss(identifier)
+        return of_function(identifier)
     return registry.make("loss", identifier, _CLASSES)
+
+
+def of_function(function: Callable[..., Any], **arguments: Any) -> Loss:
+    """The loss of one of this module's functions, or of one's own."""
+    if function in _FUNCTIONS:
+        return _FUNCTIONS[function](**arguments)
+    name = getattr(function, "__name__", type(function).__name__)
+    return FunctionLoss(functools.partial(function, **arguments), name=name)
 
 
 def serialize(loss: Loss) -> dict[str, Any]:

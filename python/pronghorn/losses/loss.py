@@ -156,13 +156,16 @@ class Loss:
             y_pred: The predictions.
             sample_weight: Weights of the samples.
         """
+        return reduce(self.values(y_true, y_pred), sample_weight, self.reduction)
+
+    def values(self, y_true: Any, y_pred: Any) -> Array:
+        """What `call` gives for arrays."""
         if not self.op:
             y_true, y_pred = (
                 eager.as_float(y, f"{self.name}: {what}")
                 for y, what in ((y_true, "y_true"), (y_pred, "y_pred"))
             )
-        values = np.asarray(self.call(y_true, y_pred), np.float32)
-        return reduce(values, sample_weight, self.reduction)
+        return np.asarray(self.call(y_true, y_pred), np.float32)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal loss."""

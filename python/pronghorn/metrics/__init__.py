@@ -38,6 +38,12 @@ from pronghorn.metrics.accuracy import (
     top_k_categorical_accuracy,
 )
 from pronghorn.metrics.confusion import F1Score, FBetaScore
+from pronghorn.metrics.correlation import (
+    ConcordanceCorrelation,
+    PearsonCorrelation,
+    concordance_correlation,
+    pearson_correlation,
+)
 from pronghorn.metrics.curves import AUC
 from pronghorn.metrics.loss_metrics import (
     BinaryCrossentropy,
@@ -58,6 +64,7 @@ from pronghorn.metrics.loss_metrics import (
 )
 from pronghorn.metrics.metric import LossMetric, Metric
 from pronghorn.metrics.overlap import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
+from pronghorn.metrics.reductions import Mean, MeanMetricWrapper, Sum
 from pronghorn.metrics.regression import R2Score
 from pronghorn.metrics.thresholds import (
     FalseNegatives,
@@ -80,6 +87,7 @@ __all__ = [
     "CategoricalAccuracy",
     "CategoricalCrossentropy",
     "CategoricalHinge",
+    "ConcordanceCorrelation",
     "CosineSimilarity",
     "F1Score",
     "FBetaScore",
@@ -89,14 +97,17 @@ __all__ = [
     "IoU",
     "KLDivergence",
     "LogCoshError",
+    "Mean",
     "MeanAbsoluteError",
     "MeanAbsolutePercentageError",
     "MeanIoU",
+    "MeanMetricWrapper",
     "MeanSquaredError",
     "MeanSquaredLogarithmicError",
     "Metric",
     "OneHotIoU",
     "OneHotMeanIoU",
+    "PearsonCorrelation",
     "Poisson",
     "Precision",
     "PrecisionAtRecall",
@@ -110,6 +121,7 @@ __all__ = [
     "SparseTopKCategoricalAccuracy",
     "SpecificityAtSensitivity",
     "SquaredHinge",
+    "Sum",
     "TopKCategoricalAccuracy",
     "TrueNegatives",
     "TruePositives",
@@ -120,6 +132,7 @@ __all__ = [
     "categorical_crossentropy",
     "categorical_focal_crossentropy",
     "categorical_hinge",
+    "concordance_correlation",
     "get",
     "hinge",
     "huber",
@@ -129,6 +142,7 @@ __all__ = [
     "mean_absolute_percentage_error",
     "mean_squared_error",
     "mean_squared_logarithmic_error",
+    "pearson_correlation",
     "poisson",
     "sparse_categorical_accuracy",
     "sparse_categorical_crossentropy",
@@ -148,6 +162,7 @@ _CLASSES: dict[str, type[Metric]] = registry.table(
         CategoricalAccuracy,
         CategoricalCrossentropy,
         CategoricalHinge,
+        ConcordanceCorrelation,
         CosineSimilarity,
         F1Score,
         FBetaScore,
@@ -157,13 +172,16 @@ _CLASSES: dict[str, type[Metric]] = registry.table(
         IoU,
         KLDivergence,
         LogCoshError,
+        Mean,
         MeanAbsoluteError,
         MeanAbsolutePercentageError,
         MeanIoU,
+        MeanMetricWrapper,
         MeanSquaredError,
         MeanSquaredLogarithmicError,
         OneHotIoU,
         OneHotMeanIoU,
+        PearsonCorrelation,
         Poisson,
         Precision,
         R2Score,
@@ -177,6 +195,7 @@ _CLASSES: dict[str, type[Metric]] = registry.table(
         SparseTopKCategoricalAccuracy,
         SpecificityAtSensitivity,
         SquaredHinge,
+        Sum,
         TopKCategoricalAccuracy,
         TrueNegatives,
         TruePositives,
@@ -195,13 +214,6 @@ _CLASSES: dict[str, type[Metric]] = registry.table(
         "MSLE": MeanSquaredLogarithmicError,
     },
 )
-_FUNCTIONS: dict[Callable[..., Any], Callable[[], Metric]] = {
-    binary_accuracy: BinaryAccuracy,
-    categorical_accuracy: CategoricalAccuracy,
-    sparse_categorical_accuracy: SparseCategoricalAccuracy,
-    sparse_top_k_categorical_accuracy: SparseTopKCategoricalAccuracy,
-    top_k_categorical_accuracy: TopKCategoricalAccuracy,
-}
 
 
 def get(identifier: MetricLike) -> Metric:
@@ -216,10 +228,8 @@ def get(identifier: MetricLike) -> Metric:
     if isinstance(identifier, losses.Loss):
         return LossMetric(identifier, identifier.name)
     if callable(identifier) and not isinstance(identifier, type | Metric):
-        if identifier in _FUNCTIONS:
-            return _FUNCTIONS[identifier]()
-        loss = losses.get(identifier)
-        return LossMetric(loss, getattr(identifier, "__name__", loss.name))
+        name = getattr(identifier, "__name__", type(identifier).__name__)
+        return MeanMetricWrapper(identifier, name)
     metric = registry.make("metric", identifier, _CLASSES)
     if isinstance(identifier, str):
         metric.name = identifier

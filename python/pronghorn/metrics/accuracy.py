@@ -3,15 +3,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pronghorn.metrics.metric import Metric
+from pronghorn.metrics.metric import CoreMetric
 
 
-class SparseCategoricalAccuracy(Metric):
+class SparseCategoricalAccuracy(CoreMetric):
     """How often the largest prediction is that of the right class, given its number.
 
     Args:
@@ -39,7 +40,7 @@ class SparseCategoricalAccuracy(Metric):
         super().__init__(name, dtype)
 
 
-class CategoricalAccuracy(Metric):
+class CategoricalAccuracy(CoreMetric):
     """How often the largest prediction is that of the right class, given one-hot.
 
     Args:
@@ -66,7 +67,7 @@ class CategoricalAccuracy(Metric):
         super().__init__(name, dtype)
 
 
-class BinaryAccuracy(Metric):
+class BinaryAccuracy(CoreMetric):
     """How often predictions are on the right side of a threshold.
 
     Args:
@@ -101,7 +102,7 @@ class BinaryAccuracy(Metric):
         return {"threshold": self.threshold}
 
 
-class TopKCategoricalAccuracy(Metric):
+class TopKCategoricalAccuracy(CoreMetric):
     """Share of predictions whose true class is among the k most probable.
 
     Args:
@@ -137,7 +138,7 @@ class TopKCategoricalAccuracy(Metric):
         return {"k": self.k}
 
 
-class SparseTopKCategoricalAccuracy(Metric):
+class SparseTopKCategoricalAccuracy(CoreMetric):
     """Share of predictions whose class number is among the k most probable.
 
     Args:
@@ -204,3 +205,12 @@ def sparse_top_k_categorical_accuracy(
 ) -> NDArray[np.float32]:
     """Values of the samples of `SparseTopKCategoricalAccuracy`."""
     return SparseTopKCategoricalAccuracy(k).values(y_true, y_pred)
+
+
+FUNCTIONS: dict[Callable[..., Any], Callable[..., CoreMetric]] = {
+    binary_accuracy: BinaryAccuracy,
+    categorical_accuracy: CategoricalAccuracy,
+    sparse_categorical_accuracy: SparseCategoricalAccuracy,
+    sparse_top_k_categorical_accuracy: SparseTopKCategoricalAccuracy,
+    top_k_categorical_accuracy: TopKCategoricalAccuracy,
+}

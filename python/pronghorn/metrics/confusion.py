@@ -22,8 +22,6 @@ Counts = NDArray[np.float64]
 class CountingMetric(Metric):
     """Base class: `count` adds samples to counts, `result` reads them."""
 
-    on_host = True
-
     def count(self, truth: Any, prediction: Any, weights: Counts) -> None:
         """Adds samples: arrays (samples, ...), weights that broadcast to them."""
         raise NotImplementedError

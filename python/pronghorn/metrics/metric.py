@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Metric: a mean over samples.
+"""Metric: what all metrics have; means over samples, Keras's way of weighing them.
 
-In `fit` and `evaluate` the core sums it up along with the loss; outside, `update_state`
-does.
+In `fit` and `evaluate` the core sums up means along with the loss; outside,
+`update_state` does.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pronghorn import eager, registry
 from pronghorn.losses.loss import Loss, rowwise
+from pronghorn.utils.naming import auto_name
 
 if TYPE_CHECKING:
     from pronghorn.layers.lowering import GraphBuilder
@@ -27,69 +28,34 @@ class Metric:
         dtype: None or "float32".
     """
 
-    op = ""  # of the core
-    on_host = False  # counted outside of the core, from its predictions
+    by_batch = False  # outside of the core: whether it sees one batch at a time
     per_sample = False  # its rows have no weights of their own
     target = "values"  # a kind of training.data.as_target
 
-    def __init__(self, name: str, dtype: str | None = None) -> None:
+    def __init__(self, name: str | None = None, dtype: str | None = None) -> None:
         if dtype not in (None, "float32"):
             raise ValueError(
                 f"{type(self).__name__}: expected dtype float32, got {dtype!r}"
             )
-        self.name = name
+        self.name = name or auto_name(type(self).__name__)
         self.dtype = "float32"
         self.reset_state()
 
-    def attributes(self) -> dict[str, Any]:
-        """The attributes of the op."""
-        return {}
-
-    def finish(self, mean: float) -> float:
-        """The result, from the mean of the values."""
-        return mean
-
-    def lower(
-        self, graph: GraphBuilder, y_pred: int, y_true: int, weights: int = -1
-    ) -> int:
-        """Records the op; returns a tensor of one value per image."""
-        tensors = [y_pred, y_true, *([weights] if weights >= 0 else [])]
-        return graph.add(self.op, tensors, **self.attributes())
-
-    def values(self, y_true: Any, y_pred: Any) -> NDArray[np.float32]:
-        """Values of the samples."""
-        return rowwise(self.op, self.target, y_true, y_pred, **self.attributes())
-
     def reset_state(self) -> None:
         """Forgets all samples."""
-        self._total = 0.0
-        self._count = 0.0
+        raise NotImplementedError
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Adds samples to the mean."""
-        values = self.values(y_true, y_pred)
-        weights = np.ones_like(values)
-        if sample_weight is not None:
-            given = eager.as_float(sample_weight, f"{self.name}: sample_weight")
-            if given.ndim and given.shape in (values.shape[:1], (len(values), 1)):
-                values = values.reshape(len(values), -1).mean(axis=1)  # by sample
-                weights = given.reshape(values.shape)
-            else:
-                weights = given.reshape(values.shape) if given.ndim else weights * given
-        self._total += float((values * weights).sum(dtype=np.float64))
-        self._count += float(weights.sum(dtype=np.float64))
+    def update_state(self, *args: Any, **kwargs: Any) -> None:
+        """Adds samples."""
+        raise NotImplementedError
 
-    def result(self) -> np.float32:
-        """The mean of all samples so far, 0 if there are none."""
-        mean = self._total / self._count if self._count else 0.0
-        result: np.float32 = np.float32(self.finish(mean))
-        return result
+    def result(self) -> Any:
+        """The number for all samples so far."""
+        raise NotImplementedError
 
-    def __call__(
-        self, y_true: Any, y_pred: Any, sample_weight: Any = None
-    ) -> np.float32:
-        """Adds samples and returns the mean."""
-        self.update_state(y_true, y_pred, sample_weight)
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Adds samples and returns the result."""
+        self.update_state(*args, **kwargs)
         return self.result()
 
     def get_config(self) -> dict[str, Any]:
@@ -102,7 +68,62 @@ class Metric:
         return registry.from_config(cls, config)
 
 
-class LossMetric(Metric):
+class MeanMetric(Metric):
+    """Base class of weighted means."""
+
+    def finish(self, mean: float) -> float:
+        """The result, from the mean of the values."""
+        return mean
+
+    def reset_state(self) -> None:
+        """Forgets all samples."""
+        self._total = 0.0
+        self._count = 0.0
+
+    def add(self, values: Any, sample_weight: Any) -> None:
+        """Adds values to the mean."""
+        total, count = by_sample("mean", self.name, values, sample_weight)
+        self._total += total
+        self._count += count
+
+    def result(self) -> np.float32:
+        """The mean of all samples so far, 0 if there are none."""
+        mean = self._total / self._count if self._count else 0.0
+        return as_result(self.finish(mean))
+
+
+class CoreMetric(MeanMetric):
+    """Base class of means of what an op of the core computes."""
+
+    op = ""  # of the core
+    on_host = False  # whether `values` computes it in `fit` and `evaluate` too
+
+    def attributes(self) -> dict[str, Any]:
+        """The attributes of the op."""
+        return {}
+
+    def lower(
+        self, graph: GraphBuilder, y_pred: int, y_true: int, weights: int = -1
+    ) -> int:
+        """Records the op; returns a tensor of one value per image."""
+        tensors = [y_pred, y_true, *([weights] if weights >= 0 else [])]
+        return graph.add(self.op, tensors, **self.attributes())
+
+    def values(self, y_true: Any, y_pred: Any) -> NDArray[np.float32]:
+        """Values of the samples."""
+        return rowwise(self.op, self.target, y_true, y_pred, **self.attributes())
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Adds samples to the mean."""
+        self.add(self.values(y_true, y_pred), sample_weight)
+
+
+def in_core(metric: Metric) -> TypeGuard[CoreMetric]:
+    """Whether the core computes a metric; others are given its predictions."""
+    return isinstance(metric, CoreMetric) and not metric.on_host
+
+
+class LossMetric(CoreMetric):
     """A loss as a metric.
 
     Args:
@@ -130,4 +151,53 @@ class LossMetric(Metric):
 
     def values(self, y_true: Any, y_pred: Any) -> NDArray[np.float32]:
         """Values of the samples: the predictions' shape without the last axis."""
-        return self.loss.call(y_true, y_pred)
+        return self.loss.values(y_true, y_pred)
+
+
+@np.errstate(invalid="ignore")  # NaN for the mean of nothing, inf - inf
+def by_sample(
+    kind: str, name: str, values: Any, sample_weight: Any
+) -> tuple[float, float]:
+    """The sum of the samples' weighted values and that of their weights, as in Keras.
+
+    A sample's value is the sum or mean of its own: behind the axes that the weights
+    have, then behind the first.
+
+    Args:
+        kind: "sum" or "mean".
+        name: How errors call the metric.
+        values: A number, or an array with the samples along its first axis.
+        sample_weight: None, a number, or weights of samples or of their first axes.
+    """
+    each = eager.as_float(values, f"{name}: values").astype(np.float64)
+    if sample_weight is None:
+        samples = len(each) if each.ndim else 1
+        return float(_behind(kind, each, 1).sum()), float(samples)
+    weights = eager.as_float(sample_weight, f"{name}: sample_weight")
+    if weights.ndim == each.ndim + 1 and weights.shape[-1] == 1:
+        weights = weights[..., 0]
+    each = _behind(kind, each, weights.ndim)
+    try:
+        spread = np.broadcast_to(weights, each.shape).astype(np.float64)
+    except ValueError:
+        raise ValueError(
+            f"{name}: expected sample_weight for values of shape {np.shape(values)}, "
+            f"got shape {np.shape(sample_weight)}"
+        ) from None
+    total, count = (_behind(kind, one, 1).sum() for one in (each * spread, spread))
+    return float(total), float(count)
+
+
+def _behind(kind: str, values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    """Sums or means of the axes from `axis` on."""
+    if values.ndim <= axis:
+        return values
+    axes = tuple(range(axis, values.ndim))
+    found: NDArray[np.float64] = values.sum(axis=axes)
+    return found if kind == "sum" else found / np.prod(values.shape[axis:])
+
+
+def as_result(value: float) -> np.float32:
+    """A result as float32: inf if it is too large."""
+    with np.errstate(over="ignore"):
+        return np.float32(value)

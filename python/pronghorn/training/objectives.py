@@ -241,7 +241,14 @@ def _metric(
         metric = metrics.get(chosen)
         metric.name = identifier
         return metric
-    return metrics.get(identifier)
+    found = metrics.get(identifier)
+    if isinstance(found, metrics.Mean | metrics.Sum):
+        raise ValueError(
+            f"metrics: expected a metric of y_true and y_pred, got "
+            f"{type(found).__name__}, which takes values: in a loop of your own call "
+            "its update_state(values)"
+        )
+    return found
 
 
 def _by_shapes(

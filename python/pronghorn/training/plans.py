@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from pronghorn._native import core as _core
 from pronghorn.layers.lowering import GraphBuilder, choices, named
+from pronghorn.metrics.metric import in_core
 
 if TYPE_CHECKING:
     from pronghorn.calls import Arguments
     from pronghorn.layers.layer import Layer
-    from pronghorn.metrics import Metric
     from pronghorn.training.samples import Samples
     from pronghorn.training.trainer import Trainer
 
@@ -133,10 +133,6 @@ def step_plan(
     return model.plans.get(key, make)
 
 
-def _of_the_core(metrics: Sequence[Metric]) -> list[Metric]:
-    return [metric for metric in metrics if not metric.on_host]
-
-
 def _make_step_plan(
     model: Trainer,
     samples: Samples,
@@ -169,9 +165,9 @@ def _make_step_plan(
             tensor = loss.lower(graph, prediction, target, of_rows)
             reduction = loss.core_reduction(weight >= 0)
             losses.append((tensor, weight, reduction, objective.loss_weight))
-        for metric in _of_the_core(objective.metrics):
+        for metric in filter(in_core, objective.metrics):
             plain.append((metric.lower(graph, prediction, truth[metric.target]), -1))
-        for metric in _of_the_core(objective.weighted_metrics):
+        for metric in filter(in_core, objective.weighted_metrics):
             tensor = metric.lower(graph, prediction, truth[metric.target], of_rows)
             weighted.append((tensor, weight))
     if not losses and not graph.penalties:

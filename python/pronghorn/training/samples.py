@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pronghorn.metrics.metric import in_core
 from pronghorn.training import data
 from pronghorn.training.data import Array
 from pronghorn.training.objectives import Objective
@@ -58,10 +59,7 @@ class Samples:
         return [
             i
             for i, objective in enumerate(self.objectives)
-            if any(
-                metric.on_host
-                for metric in (*objective.metrics, *objective.weighted_metrics)
-            )
+            if not all(map(in_core, [*objective.metrics, *objective.weighted_metrics]))
         ]
 
     def prediction_arrays(

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from pronghorn import random
 from pronghorn._native import core as _core
+from pronghorn.metrics.metric import in_core
 from pronghorn.training import plans
 from pronghorn.training.objectives import result_names
 from pronghorn.training.samples import Samples
@@ -132,7 +133,7 @@ class Stepper:
             *(metric for o in samples.objectives for metric in o.metrics),
             *(metric for o in samples.objectives for metric in o.weighted_metrics),
         ]
-        self._on_host = [metric for metric in self._metrics if metric.on_host]
+        self._on_host = [metric for metric in self._metrics if not in_core(metric)]
         self._shapes = model.output_shapes_for(samples.inputs)
         # What is wrong shows here, before anything has changed.
         self._plans = {
@@ -172,10 +173,15 @@ class Stepper:
                 (objective.weighted_metrics, weights),
             ):
                 for metric in metrics:
-                    if metric.on_host:
-                        truth = samples.truths[i][metric.target][rows]
-                        given = None if weighted is None else weighted[rows]
-                        metric.update_state(truth, predictions, given)
+                    if in_core(metric):
+                        continue
+                    truth = samples.truths[i][metric.target]
+                    step = self.batch if metric.by_batch else len(rows)
+                    for at in range(0, len(rows), step):
+                        part = rows[at : at + step]
+                        given = None if weighted is None else weighted[part]
+                        found = predictions[at : at + step]
+                        metric.update_state(truth[part], found, sample_weight=given)
 
     def _train(
         self,
@@ -206,9 +212,8 @@ class Stepper:
         results: list[Any] = list(means[:first])
         left = iter(means[first:])
         for metric in self._metrics:
-            done = metric.on_host
             results.append(
-                metric.result() if done else metric.finish(float(next(left)))
+                metric.finish(float(next(left))) if in_core(metric) else metric.result()
             )
         with np.errstate(over="ignore"):  # a diverged loss is inf
             rounded = [np.asarray(one).astype(np.float32).tolist() for one in results]
