@@ -31,6 +31,7 @@ class SparseCategoricalAccuracy(CoreMetric):
         0.5
     """
 
+    direction = "up"
     op = "sparse_categorical_accuracy"
     target = "labels"
 
@@ -59,6 +60,7 @@ class CategoricalAccuracy(CoreMetric):
         0.5
     """
 
+    direction = "up"
     op = "categorical_accuracy"
 
     def __init__(
@@ -86,6 +88,7 @@ class BinaryAccuracy(CoreMetric):
         0.5
     """
 
+    direction = "up"
     op = "binary_accuracy"
 
     def __init__(
@@ -122,6 +125,7 @@ class TopKCategoricalAccuracy(CoreMetric):
         0.5
     """
 
+    direction = "up"
     op = "top_k_categorical_accuracy"
 
     def __init__(
@@ -158,6 +162,7 @@ class SparseTopKCategoricalAccuracy(CoreMetric):
         0.5
     """
 
+    direction = "up"
     op = "sparse_top_k_categorical_accuracy"
     target = "labels"
 

@@ -72,6 +72,8 @@ class FBetaScore(CountingMetric):
         0.4167
     """
 
+    direction = "up"
+
     def __init__(
         self,
         average: str | None = None,

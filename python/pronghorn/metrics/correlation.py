@@ -75,6 +75,8 @@ def _centred(y: Any, axis: Axis) -> Any:
 class _Correlation(MeanMetricWrapper):
     """Base class: along the batch they are of one batch, and outside of the core."""
 
+    direction = "up"
+
     def __init__(self, fn: Any, name: str, dtype: str | None, axis: Axis) -> None:
         super().__init__(fn, name, dtype, axis=axis)
         self.axis = axis

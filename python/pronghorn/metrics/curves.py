@@ -42,6 +42,8 @@ class AUC(Thresholds):
         ICML 2006; Flach and Kull, Precision-recall-gain curves, NeurIPS 2015.
     """
 
+    direction = "up"
+
     def __init__(
         self,
         num_thresholds: int = 200,

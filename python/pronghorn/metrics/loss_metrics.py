@@ -216,6 +216,8 @@ class CosineSimilarity(LossMetric):
         1.0
     """
 
+    direction = "up"
+
     def __init__(
         self,
         name: str = "cosine_similarity",

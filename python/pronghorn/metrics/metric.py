@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pronghorn import eager, registry
-from pronghorn.losses.loss import Loss, rowwise
+from pronghorn.losses.loss import FunctionLoss, Loss, rowwise
 from pronghorn.utils.naming import auto_name
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class Metric:
     by_batch = False  # outside of the core: whether it sees one batch at a time
     per_sample = False  # its rows have no weights of their own
     target = "values"  # a kind of training.data.as_target
+    direction = ""  # "up" where larger is better, "down" where smaller is
 
     def __init__(self, name: str | None = None, dtype: str | None = None) -> None:
         if dtype not in (None, "float32"):
@@ -132,11 +133,14 @@ class LossMetric(CoreMetric):
         dtype: None or "float32".
     """
 
+    direction = "down"
+
     def __init__(self, loss: Loss, name: str, dtype: str | None = None) -> None:
         super().__init__(name, dtype)
         self.loss = loss
         self.op = loss.op
         self.target = loss.target
+        self.direction = "" if isinstance(loss, FunctionLoss) else self.direction
         self.per_sample = loss.per_sample
 
     def attributes(self) -> dict[str, Any]:

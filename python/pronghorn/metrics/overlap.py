@@ -16,6 +16,7 @@ from pronghorn.training import data
 class _Overlap(CountingMetric):
     """Base class: a confusion matrix, and the classes whose overlap counts."""
 
+    direction = "up"
     ignore_class: int | None = None
     sparse_y_true = False
     sparse_y_pred = False

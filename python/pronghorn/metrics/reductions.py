@@ -148,6 +148,7 @@ class MeanMetricWrapper(CoreMetric):
         self._metric = _metric_of(fn, kwargs)
         self.target = self._metric.target
         self.per_sample = self._metric.per_sample
+        self.direction = self.direction or self._metric.direction
 
     def lower(
         self, graph: GraphBuilder, y_pred: int, y_true: int, weights: int = -1

@@ -30,6 +30,8 @@ class R2Score(CountingMetric):
         0.5714
     """
 
+    direction = "up"
+
     def __init__(
         self,
         class_aggregation: str | None = "uniform_average",

@@ -193,6 +193,7 @@ class FalseNegatives(_Count):
 class _Quotient(_AtThresholds):
     """Base class of Precision and Recall."""
 
+    direction = "up"
     others = 1  # row of the counts that the true positives are compared with
 
     def __init__(
@@ -258,6 +259,7 @@ class Recall(_Quotient):
 class _AtBest(Thresholds):
     """Base class: the best of one quotient where another is large enough."""
 
+    direction = "up"
     needed = ""
     wanted = ""
 

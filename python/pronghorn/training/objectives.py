@@ -88,6 +88,16 @@ class Compiled:
             for name in _leaves(value):
                 _metric(name, (None, 2), (None, 2))
 
+    def direction(self, name: str) -> str:
+        """Which results of a metric are better: "up", "down", or "" if unknown."""
+        if name == "loss":
+            return "down"
+        for one in _leaves([self.metrics, self.weighted_metrics]):
+            metric = _metric(one, (None, 2), (None, 2))
+            if metric.name == name:
+                return metric.direction
+        return ""
+
     def objectives(
         self,
         names: Sequence[str],

@@ -123,6 +123,17 @@ class Trainer(Layer):
             raise ValueError(f"Model '{self.name}': call compile() first")
         return self._compiled.objectives(self.output_names, truths, predictions)
 
+    def metric_direction(self, name: str) -> str:
+        """Whether larger results of a compiled metric are better.
+
+        Args:
+            name: "loss" or the name of a metric.
+
+        Returns:
+            "up", "down", or "" if that is not known.
+        """
+        return "" if self._compiled is None else self._compiled.direction(name)
+
     def _check_compiled(self, method: str) -> None:
         if self._compiled is None:
             raise ValueError(
