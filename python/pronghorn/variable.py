@@ -97,6 +97,14 @@ class Variable(Operators):
         """Sets all values; the shape must be the variable's."""
         self.value[...] = self.checked(value)
 
+    def assign_add(self, value: Any) -> None:
+        """Adds to all values; the shape must be the variable's."""
+        self.value[...] += self.checked(value)
+
+    def assign_sub(self, value: Any) -> None:
+        """Subtracts from all values; the shape must be the variable's."""
+        self.value[...] -= self.checked(value)
+
     def checked(self, value: Any) -> NDArray[Any]:
         """`value` as an array that can be assigned, or a ValueError."""
         array = np.asarray(value)
@@ -113,6 +121,9 @@ class Variable(Operators):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.array(self.value, dtype=dtype, copy=True if copy is None else copy)
+
+    def __float__(self) -> float:
+        return float(self.value)
 
     def __repr__(self) -> str:
         return f"<Variable path={self.path}, shape={self.shape}, dtype=float32>"

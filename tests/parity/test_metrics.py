@@ -263,6 +263,68 @@ def test_functions_in_evaluate(function, arguments, weights):
     np.testing.assert_allclose(*results, **TOLERANCE)
 
 
+def own_metrics(api):
+    """Such as those of Keras's guides."""
+    ops = api.ops
+
+    class BinaryTruePositives(api.metrics.Metric):
+        def __init__(self, name="binary_true_positives", **kwargs):
+            super().__init__(name=name, **kwargs)
+            self.true_positives = self.add_variable(
+                shape=(), initializer="zeros", name="true_positives"
+            )
+
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            y_true = ops.cast(y_true, "bool")
+            y_pred = ops.cast(y_pred > 0.5, "bool")
+            values = ops.logical_and(ops.equal(y_true, True), ops.equal(y_pred, True))
+            values = ops.cast(values, self.dtype)
+            if sample_weight is not None:
+                sample_weight = ops.cast(sample_weight, self.dtype)
+                values = ops.multiply(values, ops.reshape(sample_weight, (-1, 1)))
+            self.true_positives.assign(self.true_positives + ops.sum(values))
+
+        def result(self):
+            return self.true_positives + 1
+
+    class CategoricalTruePositives(api.metrics.Metric):
+        def __init__(self, name="categorical_true_positives", **kwargs):
+            super().__init__(name=name, **kwargs)
+            self.true_positives = self.add_weight(name="ctp", initializer="zeros")
+
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            found = ops.argmax(y_pred, axis=1)
+            values = ops.equal(ops.argmax(y_true, axis=1), found)
+            values = ops.cast(values, "float32")
+            if sample_weight is not None:
+                values = ops.multiply(values, ops.cast(sample_weight, "float32"))
+            self.true_positives.assign_add(ops.sum(values))
+
+        def result(self):
+            return self.true_positives.value
+
+        def reset_state(self):
+            self.true_positives.assign(0.0)
+
+    return [BinaryTruePositives(), CategoricalTruePositives()]
+
+
+@pytest.mark.parametrize("weights", [None, WEIGHTS])
+def test_metrics_of_ones_own(weights):
+    results = []
+    for api in (keras, pronghorn):
+        model = api.Sequential([api.Input((4,)), api.layers.Activation("linear")])
+        model.compile(loss="mse", weighted_metrics=own_metrics(api))
+        found = model.evaluate(
+            SCORES, TRUTH, batch_size=9, sample_weight=weights, verbose=0
+        )
+        alone = own_metrics(api)
+        for metric in alone:
+            metric.update_state(TRUTH, SCORES, sample_weight=weights)
+        results.append([*found, *(float(metric.result()) for metric in alone)])
+    np.testing.assert_allclose(results[1], results[0], **TOLERANCE)
+
+
 def test_ignored_labels_of_cross_entropy():
     metrics = both("SparseCategoricalCrossentropy", {"ignore_class": 3})
     probabilities = IMAGES / IMAGES.sum(axis=-1, keepdims=True)

@@ -285,3 +285,79 @@ def test_correlations_of_constants():
 def test_wrong_calls(call, message):
     with pytest.raises(ValueError, match=message):
         call(ph.metrics)
+
+
+class Errors(ph.metrics.Metric):
+    """The share of wrong answers, and how many batches there were."""
+
+    def __init__(self, name="errors", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.counts = self.add_variable((2,), "zeros", name="counts")
+        self.batches = self.add_weight(name="batches")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        assert y_true.dtype == np.int32
+        right = ops.cast(ops.argmax(y_pred, axis=1) == y_true, "float32")
+        weights = ops.ones_like(right) if sample_weight is None else sample_weight
+        counts = [ops.sum(weights * right), ops.sum(weights * (1 - right))]
+        self.counts.assign_add(counts)
+        self.batches.assign_sub(-1)
+
+    def result(self):
+        return self.counts[1] / ops.sum(self.counts)
+
+
+def test_metric_of_ones_own():
+    labels = RNG.integers(0, 5, 23)
+    made = Errors(), Errors(name="weighted")
+    model = ph.Sequential([ph.Input((6,)), ph.layers.Dense(5)])
+    loss = ph.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("sgd", loss, metrics=made[:1], weighted_metrics=made[1:])
+    wrong = model.predict(X, verbose=0).argmax(axis=1) != labels
+    for _ in range(2):  # the second begins anew
+        logs = model.evaluate(X, labels, 4, 0, SAMPLES, return_dict=True)
+        np.testing.assert_allclose(logs["errors"], wrong.mean(), rtol=1e-6)
+        expected = np.average(wrong, weights=SAMPLES)
+        np.testing.assert_allclose(logs["weighted"], expected, rtol=1e-6)
+        assert float(made[0].batches) == 6
+    history = model.fit(X, labels, 4, 2, validation_split=0.5, verbose=0).history
+    assert {"errors", "val_errors", "weighted", "val_weighted"} < set(history)
+    assert [v.name for v in made[0].variables] == ["counts", "batches"]
+    made[0].reset_state()
+    assert not np.asarray(made[0].counts).any()
+    assert type(Errors.from_config(made[1].get_config())) is Errors
+    assert isinstance(ph.metrics.get(Errors), Errors)
+
+
+class MeanMaximum(ph.metrics.Mean):
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        super().update_state(ops.max(ops.abs(y_true - y_pred), axis=1), sample_weight)
+
+
+class Doubled(ph.metrics.MeanAbsoluteError):
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        super().update_state(2 * y_true, 2 * y_pred, sample_weight)
+
+
+def test_metrics_derived_from_others():
+    model = compiled(weighted_metrics=[MeanMaximum("worst"), Doubled("twice"), "mae"])
+    error = abs(model.predict(X, verbose=0) - Y)
+    logs = model.evaluate(X, Y, 5, 0, SAMPLES, return_dict=True)
+    expected = np.average(error.max(axis=1), weights=SAMPLES)
+    np.testing.assert_allclose(logs["worst"], expected, rtol=1e-5)
+    np.testing.assert_allclose(logs["twice"], 2 * logs["mae"], rtol=1e-5)
+
+
+def test_truth_beyond_int32_is_refused():
+    model = compiled(metrics=[MeanMaximum()])
+    with pytest.raises(ValueError, match="whole numbers from -2147483648"):
+        model.evaluate(X, np.full((23, 5), 2**31), verbose=0)
+
+
+def test_metrics_without_methods():
+    class Nothing(ph.metrics.Metric):
+        pass
+
+    for call in (Nothing().update_state, Nothing().result):
+        with pytest.raises(NotImplementedError, match="Nothing has no `"):
+            call()

@@ -230,6 +230,10 @@ def get(identifier: MetricLike) -> Metric:
     if callable(identifier) and not isinstance(identifier, type | Metric):
         name = getattr(identifier, "__name__", type(identifier).__name__)
         return MeanMetricWrapper(identifier, name)
+    if isinstance(identifier, Metric):
+        return identifier
+    if isinstance(identifier, type) and issubclass(identifier, Metric):
+        return identifier()
     metric = registry.make("metric", identifier, _CLASSES)
     if isinstance(identifier, str):
         metric.name = identifier

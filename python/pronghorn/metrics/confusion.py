@@ -22,6 +22,13 @@ Counts = NDArray[np.float64]
 class CountingMetric(Metric):
     """Base class: `count` adds samples to counts, `result` reads them."""
 
+    by_batch = False
+    target = "values"
+
+    def __init__(self, name: str, dtype: str | None = None) -> None:
+        super().__init__(name, dtype)
+        self.reset_state()
+
     def count(self, truth: Any, prediction: Any, weights: Counts) -> None:
         """Adds samples: arrays (samples, ...), weights that broadcast to them."""
         raise NotImplementedError

@@ -82,7 +82,6 @@ class _Correlation(MeanMetricWrapper):
         self.axis = axis
         axes: Sequence[int | None] = axis if isinstance(axis, Sequence) else [axis]
         self.on_host = any(one is None or one == 0 or one < -1 for one in axes)
-        self.by_batch = self.on_host
 
 
 class PearsonCorrelation(_Correlation):

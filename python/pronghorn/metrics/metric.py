@@ -7,14 +7,17 @@ In `fit` and `evaluate` the core sums up means along with the loss; outside,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pronghorn import eager, registry
+from pronghorn import eager, initializers, registry
+from pronghorn.initializers import InitializerLike
 from pronghorn.losses.loss import FunctionLoss, Loss, rowwise
 from pronghorn.utils.naming import auto_name
+from pronghorn.variable import Variable
 
 if TYPE_CHECKING:
     from pronghorn.layers.lowering import GraphBuilder
@@ -23,14 +26,36 @@ if TYPE_CHECKING:
 class Metric:
     """Base class of metrics.
 
+    A metric of one's own makes variables in `__init__`, and overrides `update_state`,
+    which changes them, and `result`. In `fit` and `evaluate` the core hands out the
+    predictions of every batch for it, as arrays, which costs time.
+
     Args:
         name: Name; the key in the logs.
         dtype: None or "float32".
+
+    Example:
+        >>> from pronghorn import ops
+        >>> class Largest(Metric):
+        ...     def __init__(self, name="largest"):
+        ...         super().__init__(name=name)
+        ...         self.error = self.add_variable(name="error")
+        ...
+        ...     def update_state(self, y_true, y_pred, sample_weight=None):
+        ...         error = ops.max(ops.abs(y_true - y_pred))
+        ...         self.error.assign(ops.maximum(self.error, error))
+        ...
+        ...     def result(self):
+        ...         return self.error.numpy()
+        >>> model = Sequential([Activation("linear")])
+        >>> model.compile(loss="mse", metrics=[Largest()])
+        >>> model.evaluate([[1.0, 2.0]], [[1.0, 5.0]], verbose=0)
+        [4.5, 3.0]
     """
 
-    by_batch = False  # outside of the core: whether it sees one batch at a time
+    by_batch = True  # outside of the core: whether it sees one batch at a time
     per_sample = False  # its rows have no weights of their own
-    target = "values"  # a kind of training.data.as_target
+    target = "given"  # a kind of training.data.as_target
     direction = ""  # "up" where larger is better, "down" where smaller is
 
     def __init__(self, name: str | None = None, dtype: str | None = None) -> None:
@@ -40,19 +65,42 @@ class Metric:
             )
         self.name = name or auto_name(type(self).__name__)
         self.dtype = "float32"
-        self.reset_state()
+        self.variables: list[Variable] = []
+
+    def add_variable(
+        self,
+        shape: Sequence[int] = (),
+        initializer: InitializerLike = "zeros",
+        dtype: str | None = None,
+        name: str = "variable",
+    ) -> Variable:
+        """A variable for `update_state` to change; `reset_state` makes it zero.
+
+        Args:
+            shape: Shape.
+            initializer: Initial value: a name or an initializer.
+            dtype: None or "float32".
+            name: Name.
+        """
+        made = initializers.get(initializer)
+        variable = Variable(made, shape, dtype, trainable=False, name=name)
+        self.variables.append(variable)
+        return variable
+
+    add_weight = add_variable
 
     def reset_state(self) -> None:
-        """Forgets all samples."""
-        raise NotImplementedError
+        """Forgets all samples: makes the variables zero."""
+        for variable in self.variables:
+            variable.assign(np.zeros(variable.shape))
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
-        """Adds samples."""
-        raise NotImplementedError
+        """Adds samples: `y_true`, `y_pred` and `sample_weight` or None."""
+        raise NotImplementedError(f"{type(self).__name__} has no `update_state`")
 
     def result(self) -> Any:
         """The number for all samples so far."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no `result`")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Adds samples and returns the result."""
@@ -71,6 +119,10 @@ class Metric:
 
 class MeanMetric(Metric):
     """Base class of weighted means."""
+
+    def __init__(self, name: str | None = None, dtype: str | None = None) -> None:
+        super().__init__(name, dtype)
+        MeanMetric.reset_state(self)
 
     def finish(self, mean: float) -> float:
         """The result, from the mean of the values."""
@@ -98,6 +150,7 @@ class CoreMetric(MeanMetric):
 
     op = ""  # of the core
     on_host = False  # whether `values` computes it in `fit` and `evaluate` too
+    target = "values"
 
     def attributes(self) -> dict[str, Any]:
         """The attributes of the op."""
@@ -121,7 +174,9 @@ class CoreMetric(MeanMetric):
 
 def in_core(metric: Metric) -> TypeGuard[CoreMetric]:
     """Whether the core computes a metric; others are given its predictions."""
-    return isinstance(metric, CoreMetric) and not metric.on_host
+    if not isinstance(metric, CoreMetric) or metric.on_host:
+        return False
+    return type(metric).update_state is CoreMetric.update_state
 
 
 class LossMetric(CoreMetric):

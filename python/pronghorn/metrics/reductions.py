@@ -88,6 +88,7 @@ class Sum(Metric):
 
     def __init__(self, name: str = "sum", dtype: str | None = None) -> None:
         super().__init__(name, dtype)
+        self._total = 0.0
 
     def reset_state(self) -> None:
         """Forgets all values."""

@@ -18,6 +18,8 @@ from pronghorn.layers import shapes
 
 Array = NDArray[Any]
 
+_INT32 = (-(2**31), 2**31 - 1)
+
 
 def as_numbers(x: Any, name: str) -> Array:
     """`x` as an array of real numbers with at least one axis."""
@@ -84,7 +86,8 @@ def as_target(
     Args:
         y: The truth.
         kind: "values" or "classes" of that shape, "labels" without its last axis,
-            "groups": a whole number per sample, or "sequences": rows of class numbers.
+            "groups": a whole number per sample, "sequences": rows of class numbers, or
+            "given": int32 for whole numbers, else float32.
         predictions: Shape of the predictions, classes last.
         name: How errors call `y`.
         ignored: A label that is allowed though it is no class.
@@ -96,6 +99,10 @@ def as_target(
     if kind == "sequences":
         return _as_sequences(y, predictions, name)
     array = as_numbers(y, name)
+    if kind == "given":
+        if array.dtype.kind in "iu":
+            return _whole(array, *_INT32, name)
+        return as_feed(array, name)
     expected = tuple(predictions)
     for shape in (array.shape, (*array.shape, 1), _without_last(array.shape)):
         if shape == expected:
@@ -160,8 +167,7 @@ def _as_groups(y: Any, predictions: Sequence[int], name: str) -> Array:
             f"{name}: expected one class number per sample, shape ({samples},), got "
             f"{array.shape}"
         )
-    limits = np.iinfo(np.int32)
-    return _whole(array.reshape(samples), limits.min, limits.max, name)
+    return _whole(array.reshape(samples), *_INT32, name)
 
 
 def _as_sequences(y: Any, predictions: Sequence[int], name: str) -> Array:

@@ -252,7 +252,8 @@ def _metric(
         metric.name = identifier
         return metric
     found = metrics.get(identifier)
-    if isinstance(found, metrics.Mean | metrics.Sum):
+    of_values = (metrics.Mean.update_state, metrics.Sum.update_state)
+    if type(found).update_state in of_values:
         raise ValueError(
             f"metrics: expected a metric of y_true and y_pred, got "
             f"{type(found).__name__}, which takes values: in a loop of your own call "
