@@ -184,6 +184,38 @@ PAIRS = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("truth", "prediction", "weights"),
+    [
+        (LABELS, LABELS[::-1], None),
+        (LABELS, LABELS[::-1], WEIGHTS),
+        (LABELS, LABELS[::-1], LABELS),
+        (LABELS[:, 0], LABELS[:, 1], WEIGHTS),
+        (LABELS[:, 0], LABELS[:, 1:2], None),
+        (LABELS[:, :1], LABELS[:, 1], WEIGHTS),
+    ],
+)
+def test_equal_values(truth, prediction, weights):
+    theirs, ours = (
+        api.metrics.Accuracy()(truth, prediction, sample_weight=weights)
+        for api in (keras, pronghorn)
+    )
+    np.testing.assert_allclose(ours, np.asarray(theirs), **TOLERANCE)
+
+
+def test_serialized_metrics():
+    for name, arguments in [("Mean", {}), ("AUC", {"curve": "PR"}), ("Accuracy", {})]:
+        theirs, ours = both(name, arguments)
+        config = keras.metrics.serialize(theirs)
+        made = pronghorn.metrics.deserialize(pronghorn.metrics.serialize(ours))
+        assert made.get_config() == ours.get_config()
+        assert set(pronghorn.metrics.serialize(ours)) == set(config) - {"build_config"}
+        read = pronghorn.metrics.deserialize(config)
+        assert type(read) is type(ours)
+        back = keras.metrics.deserialize(pronghorn.metrics.serialize(ours))
+        assert type(back) is type(theirs)
+
+
 @pytest.mark.parametrize("name", ["Mean", "Sum"])
 @pytest.mark.parametrize(("values", "weights"), PAIRS)
 def test_values(name, values, weights):

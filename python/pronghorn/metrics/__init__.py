@@ -64,7 +64,7 @@ from pronghorn.metrics.loss_metrics import (
 )
 from pronghorn.metrics.metric import LossMetric, Metric
 from pronghorn.metrics.overlap import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
-from pronghorn.metrics.reductions import Mean, MeanMetricWrapper, Sum
+from pronghorn.metrics.reductions import Accuracy, Mean, MeanMetricWrapper, Sum
 from pronghorn.metrics.regression import R2Score
 from pronghorn.metrics.thresholds import (
     FalseNegatives,
@@ -81,6 +81,7 @@ from pronghorn.metrics.thresholds import (
 
 __all__ = [
     "AUC",
+    "Accuracy",
     "BinaryAccuracy",
     "BinaryCrossentropy",
     "BinaryIoU",
@@ -133,6 +134,7 @@ __all__ = [
     "categorical_focal_crossentropy",
     "categorical_hinge",
     "concordance_correlation",
+    "deserialize",
     "get",
     "hinge",
     "huber",
@@ -144,6 +146,7 @@ __all__ = [
     "mean_squared_logarithmic_error",
     "pearson_correlation",
     "poisson",
+    "serialize",
     "sparse_categorical_accuracy",
     "sparse_categorical_crossentropy",
     "sparse_top_k_categorical_accuracy",
@@ -156,6 +159,7 @@ MetricLike = str | dict[str, Any] | Metric | losses.Loss | Callable[..., Any]
 _CLASSES: dict[str, type[Metric]] = registry.table(
     [
         AUC,
+        Accuracy,
         BinaryAccuracy,
         BinaryCrossentropy,
         BinaryIoU,
@@ -238,3 +242,13 @@ def get(identifier: MetricLike) -> Metric:
     if isinstance(identifier, str):
         metric.name = identifier
     return metric
+
+
+def serialize(metric: Metric) -> dict[str, Any]:
+    """The configuration of a metric, in Keras's form."""
+    return registry.serialize(metric, "keras.metrics")
+
+
+def deserialize(config: dict[str, Any]) -> Metric:
+    """A metric from its configuration."""
+    return get(config)

@@ -8,10 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn import eager, ops
-from pronghorn.metrics.reductions import MeanMetricWrapper
-from pronghorn.operators import Operators
-from pronghorn.training import data
+from pronghorn import ops
+from pronghorn.metrics.reductions import MeanMetricWrapper, same_shape
 
 Axis = int | Sequence[int] | None
 
@@ -32,7 +30,7 @@ def pearson_correlation(y_true: Any, y_pred: Any, axis: Axis = -1) -> Any:
         >>> pearson_correlation([[0, 1, 0.5]], [[0.1, 0.9, 0.5]]).round(4)
         array([1.], dtype=float32)
     """
-    y_true, y_pred = _pair("pearson_correlation", y_true, y_pred)
+    y_true, y_pred = same_shape("pearson_correlation", y_true, y_pred)
     with np.errstate(divide="ignore", invalid="ignore"):
         scaled = (_centred(y, axis) / ops.std(y, axis, True) for y in (y_true, y_pred))
         return ops.mean(ops.multiply(*scaled), axis)
@@ -50,22 +48,11 @@ def concordance_correlation(y_true: Any, y_pred: Any, axis: Axis = -1) -> Any:
         >>> concordance_correlation([[0, 1, 0.5]], [[0.1, 0.9, 0.5]]).round(4)
         array([0.9756], dtype=float32)
     """
-    y_true, y_pred = _pair("concordance_correlation", y_true, y_pred)
+    y_true, y_pred = same_shape("concordance_correlation", y_true, y_pred)
     covariance = ops.mean(_centred(y_true, axis) * _centred(y_pred, axis), axis)
     distance = ops.square(ops.mean(y_true, axis) - ops.mean(y_pred, axis))
     norm = ops.var(y_true, axis) + ops.var(y_pred, axis) + distance
     return 2 * covariance / (norm + _EPSILON)
-
-
-def _pair(name: str, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
-    """Arrays of one shape, or the tensors that are recorded."""
-    if isinstance(y_pred, Operators):
-        return y_true, y_pred
-    prediction = eager.as_float(y_pred, f"{name}: y_pred")
-    if prediction.ndim == 1 and np.shape(y_true) == (len(prediction), 1):
-        prediction = prediction[:, np.newaxis]  # as Keras
-    truth = data.as_target(y_true, "values", prediction.shape, f"{name}: y_true")
-    return truth, prediction
 
 
 def _centred(y: Any, axis: Axis) -> Any:

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Mean and sum of values, for loops of one's own, and the mean of a function."""
+"""Mean and sum of values, for loops of one's own, and the mean of a function.
+
+Accuracy, the share of values that are equal, is such a mean.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pronghorn import losses, registry
+from pronghorn import eager, losses, ops, registry
 from pronghorn.metrics.accuracy import FUNCTIONS
 from pronghorn.metrics.metric import (
     CoreMetric,
@@ -19,6 +22,8 @@ from pronghorn.metrics.metric import (
     as_result,
     by_sample,
 )
+from pronghorn.operators import Operators
+from pronghorn.training import data
 
 if TYPE_CHECKING:
     from pronghorn.layers.lowering import GraphBuilder
@@ -171,3 +176,45 @@ def _metric_of(fn: Callable[..., Any], arguments: dict[str, Any]) -> CoreMetric:
         return FUNCTIONS[fn](**arguments)
     loss = fn if isinstance(fn, losses.Loss) else losses.of_function(fn, **arguments)
     return LossMetric(loss, loss.name)
+
+
+def same_shape(name: str, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    """Arrays of one shape, or the tensors that are recorded."""
+    if isinstance(y_pred, Operators):
+        return y_true, y_pred
+    prediction = eager.as_float(y_pred, f"{name}: y_pred")
+    if prediction.ndim == 1 and np.shape(y_true) == (len(prediction), 1):
+        prediction = prediction[:, np.newaxis]  # as Keras
+    truth = data.as_target(y_true, "values", prediction.shape, f"{name}: y_true")
+    return truth, prediction
+
+
+def _equal(y_true: Any, y_pred: Any) -> Any:
+    return ops.cast(ops.equal(*same_shape("accuracy", y_true, y_pred)), "float32")
+
+
+class Accuracy(MeanMetricWrapper):
+    """How often predictions equal the truth, such as class numbers.
+
+    In `compile` the string "accuracy" means the accuracy that fits the shapes, which is
+    another metric.
+
+    Args:
+        name: Name.
+        dtype: None or "float32".
+
+    Input shape:
+        `(batch, ...)` both
+
+    Output shape:
+        A number.
+
+    Example:
+        >>> float(Accuracy()([1, 2, 3, 4], [0, 2, 3, 4]))
+        0.75
+    """
+
+    direction = "up"
+
+    def __init__(self, name: str = "accuracy", dtype: str | None = None) -> None:
+        super().__init__(_equal, name, dtype)
