@@ -91,6 +91,21 @@ void moments_of(const Columns<kVectors, kWhole>& columns, const ChannelNorm& nor
     });
 }
 
+enum class Gate { kNone, kRelu, kClipped };
+
+template <Gate kGate>
+struct Constant {
+    static constexpr Gate value = kGate;
+};
+
+/// body(Constant<the norm's gate>)
+template <typename Body>
+void for_gate(const ChannelNorm& norm, Body body) {
+    if (!norm.relu) return body(Constant<Gate::kNone>{});
+    if (norm.below == __builtin_inff()) return body(Constant<Gate::kRelu>{});
+    body(Constant<Gate::kClipped>{});
+}
+
 /// The tables of a vector of channels, and what is computed from them.
 struct Map {
     Vec center, scale, shift;
@@ -101,10 +116,12 @@ struct Map {
           shift(load_upto(norm.shift + c, count)) {}
 
     Vec apply(Vec x) const { return fma(x - center, scale, shift); }
-    /// dy, or 0 where relu held y at 0.
-    template <bool kRelu>
-    Vec gated(Vec x, Vec dy) const {
-        return kRelu ? select(less(zero(), apply(x)), dy, zero()) : dy;
+    /// dy, or 0 where relu held y at 0 or the ceiling.
+    template <Gate kGate>
+    Vec gated(Vec x, Vec dy, Vec below) const {
+        if (kGate == Gate::kNone) return dy;
+        const Vec y = apply(x), d = select(less(zero(), y), dy, zero());
+        return kGate == Gate::kClipped ? select(less(below, y), zero(), d) : d;
     }
 };
 
@@ -116,9 +133,10 @@ void for_rows(const ChannelNorm& norm, Body body) {
     }
 }
 
-template <bool kRelu, int kVectors, bool kWhole>
+template <Gate kGate, int kVectors, bool kWhole>
 void sums_of(const Columns<kVectors, kWhole>& columns, const ChannelNorm& norm, float* sums,
              float* products) {
+    const Vec below = set1(norm.below);
     Vec sum[kVectors], product[kVectors];
     for (int v = 0; v < kVectors; ++v) sum[v] = product[v] = zero();
     for (int64_t begin = 0; begin < norm.rows; begin += kBlockRows) {
@@ -128,7 +146,7 @@ void sums_of(const Columns<kVectors, kWhole>& columns, const ChannelNorm& norm, 
         columns.sum(begin, end, norm.channels, block, [&](Vec total, int v, int64_t at, int count) {
             const Map map(norm, columns.first + v * kLanes, count);
             const Vec x = load_upto(norm.x + at, count);
-            const Vec d = map.gated<kRelu>(x, load_upto(norm.dy + at, count));
+            const Vec d = map.gated<kGate>(x, load_upto(norm.dy + at, count), below);
             block_product[v] = fma(d, x - map.center, block_product[v]);
             return total + d;
         });
@@ -143,19 +161,22 @@ void sums_of(const Columns<kVectors, kWhole>& columns, const ChannelNorm& norm, 
     });
 }
 
-template <bool kRelu>
+template <Gate kGate>
 void backward_of(const ChannelNorm& norm, float* dx) {
+    const Vec below = set1(norm.below);
     if (norm.slope == nullptr) {
         return for_rows(norm, [&](int64_t at, int64_t c, int count) {
             Vec d = load_upto(norm.dy + at, count);
-            if (kRelu) d = Map(norm, c, count).gated<kRelu>(load_upto(norm.x + at, count), d);
+            if (kGate != Gate::kNone) {
+                d = Map(norm, c, count).gated<kGate>(load_upto(norm.x + at, count), d, below);
+            }
             store_upto(dx + at, d * load_upto(norm.scale + c, count), count);
         });
     }
     for_rows(norm, [&](int64_t at, int64_t c, int count) {
         const Map map(norm, c, count);
         const Vec x = load_upto(norm.x + at, count);
-        const Vec d = map.gated<kRelu>(x, load_upto(norm.dy + at, count));
+        const Vec d = map.gated<kGate>(x, load_upto(norm.dy + at, count), below);
         const Vec line = fma(x - map.center, load_upto(norm.slope + c, count),
                              load_upto(norm.offset + c, count));
         store_upto(dx + at, fma(d, map.scale, line), count);
@@ -171,9 +192,10 @@ void channel_moments(const ChannelNorm& norm, float* pivot, float* delta, float*
 
 void channel_norm(const ChannelNorm& norm, float* y) noexcept {
     if (norm.relu) {
+        const Vec ceiling = set1(norm.ceiling);
         return for_rows(norm, [&](int64_t at, int64_t c, int count) {
             const Vec value = Map(norm, c, count).apply(load_upto(norm.x + at, count));
-            store_upto(y + at, relu(value), count);
+            store_upto(y + at, min_number(ceiling, relu(value)), count);  // NaN stays
         });
     }
     for_rows(norm, [&](int64_t at, int64_t c, int count) {
@@ -182,14 +204,15 @@ void channel_norm(const ChannelNorm& norm, float* y) noexcept {
 }
 
 void channel_norm_sums(const ChannelNorm& norm, float* sums, float* products) noexcept {
-    for_columns(norm.channels, [&](const auto& columns) {
-        norm.relu ? sums_of<true>(columns, norm, sums, products)
-                  : sums_of<false>(columns, norm, sums, products);
+    for_gate(norm, [&](auto gate) {
+        for_columns(norm.channels, [&](const auto& columns) {
+            sums_of<decltype(gate)::value>(columns, norm, sums, products);
+        });
     });
 }
 
 void channel_norm_backward(const ChannelNorm& norm, float* dx) noexcept {
-    norm.relu ? backward_of<true>(norm, dx) : backward_of<false>(norm, dx);
+    for_gate(norm, [&](auto gate) { backward_of<decltype(gate)::value>(norm, dx); });
 }
 
 }  // namespace pronghorn::PRONGHORN_ISA

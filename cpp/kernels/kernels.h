@@ -388,8 +388,8 @@ struct Drop {
 };
 
 /// Rows of channels, x (rows, channels) contiguous, each channel with numbers of its own:
-///   y = (x - center) * scale + shift, and max(y, 0) with relu.
-/// Backward, d being dy (0 where relu holds y at 0):
+///   y = (x - center) * scale + shift, and min(max(y, 0), ceiling) with relu.
+/// Backward, d being dy (0 where relu holds y at 0 or the ceiling):
 ///   dx = d * scale + (x - center) * slope + offset; without slope (null) only the first term.
 struct ChannelNorm {
     int64_t rows, channels;
@@ -397,6 +397,7 @@ struct ChannelNorm {
     const float *center, *scale, *shift;
     const float *dy, *slope, *offset;  // backward
     bool relu;
+    float ceiling, below;  // below: the largest number below the ceiling; infinity twice for none
 };
 
 /// Rows of `size` values, each normalised by itself: n = (x - m) * r, y = n * gamma + beta, where

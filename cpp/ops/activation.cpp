@@ -49,6 +49,10 @@ class ClippedReluOp final : public Elementwise {
         signature.backward_reads[0] = true;
         return signature;
     }
+    std::optional<float> as_clipped_relu() const override {
+        if (relu_.slope != 0 || relu_.threshold != 0 || relu_.max_value <= 0) return std::nullopt;
+        return relu_.max_value;
+    }
 
    protected:
     void forward(int64_t size, const Args& args) const noexcept override {

@@ -10,6 +10,7 @@
 // The mean is center + rest, as a float alone would lose the digits of x - mean where the mean is
 // large.
 #include <cmath>
+#include <limits>
 
 #include "ops/columns.h"
 #include "ops/op.h"
@@ -55,8 +56,12 @@ class BatchNorm final : public Op {
 
     bool fuse_activation(Activation activation) override {
         if (relu_ || activation != Activation::kRelu) return false;
-        relu_ = true;
-        return true;
+        return relu_ = true;
+    }
+    bool fuse_clipped_relu(float ceiling) override {
+        if (relu_) return false;
+        ceiling_ = ceiling;
+        return relu_ = true;
     }
     std::optional<ChannelAffine> folds_into_kernel() const override {
         if (training_ || relu_) return std::nullopt;
@@ -206,6 +211,8 @@ class BatchNorm final : public Op {
         norm.scale = table(args, kScale);
         norm.shift = table(args, kShift);
         norm.relu = relu_;
+        norm.ceiling = ceiling_;
+        norm.below = std::isinf(ceiling_) ? ceiling_ : std::nextafter(ceiling_, 0.0f);
         return norm;
     }
     /// Of the batch, as rows of columns_.
@@ -369,6 +376,7 @@ class BatchNorm final : public Op {
     bool training_, scale_, center_;
     double momentum_, epsilon_;
     bool relu_ = false;
+    float ceiling_ = std::numeric_limits<float>::infinity();  // of the ReLU
     int64_t channels_ = 0, positions_ = 0, batch_ = 0;
     size_t mean_ = 1;  // the input moving_mean; moving_variance is the next
     Columns columns_;

@@ -192,6 +192,7 @@ class Op {
 
     // What fusion asks. Takes `activation` into this op where it can (conv + bias + ReLU):
     virtual bool fuse_activation(Activation /*activation*/) { return false; }
+    virtual bool fuse_clipped_relu(float /*ceiling*/) { return false; }
     /// The ReLU of the op before is undone where it is read: the gradient of input 0 is 0 where
     /// input 0 is not above 0, and the op before, which gives up its gate, need not see to it.
     virtual bool gives_gate() const { return false; }
@@ -207,6 +208,8 @@ class Op {
     /// Reads logits instead of probabilities from now on, where it can (cross-entropy, accuracy):
     virtual bool accept_logits() { return false; }
     virtual std::optional<Activation> as_activation() const { return std::nullopt; }
+    /// The ceiling of min(max(x, 0), ceiling).
+    virtual std::optional<float> as_clipped_relu() const { return std::nullopt; }
     virtual bool is_softmax() const { return false; }
     virtual Resampling resampling() const { return Resampling::kNone; }
     virtual CellByCell cell_by_cell() const { return CellByCell::kNever; }

@@ -55,6 +55,10 @@ class UnaryOp final : public Elementwise {
         return signature;
     }
 
+    std::optional<float> as_clipped_relu() const override {
+        return known_.kind == Unary::kRelu6 ? std::optional<float>(6.0f) : std::nullopt;
+    }
+
    protected:
     void forward(int64_t size, const Args& args) const noexcept override {
         kernels_->unary(function_, size, args.in[0], args.out);

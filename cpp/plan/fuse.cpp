@@ -31,11 +31,14 @@ int64_t readers_of(const Graph& graph, const std::vector<int>& wanted, int tenso
 void fuse_activations(Graph& graph, const std::vector<int>& wanted) {
     for (Node& node : graph.nodes) {
         const auto kind = node.op->as_activation();
-        if (!kind) continue;
+        const auto ceiling = node.op->as_clipped_relu();
+        if (!kind && !ceiling) continue;
         const int producer = producer_of(graph, node.inputs[0]);
         if (producer < 0 || readers_of(graph, wanted, node.inputs[0]) != 1) continue;
         Node& before = graph.nodes[static_cast<size_t>(producer)];
-        if (!before.op->fuse_activation(*kind)) continue;
+        if (!(kind ? before.op->fuse_activation(*kind) : before.op->fuse_clipped_relu(*ceiling))) {
+            continue;
+        }
         before.output = node.output;
         node.output = -1;
         node.inputs.clear();

@@ -125,6 +125,53 @@ def test_the_setting_changes_plans_both_ways(unset, name):
     assert (fused.count(norms) > plain.count(norms)) == ALONE[name][2]
 
 
+CLIPPED = {
+    "relu6": (lambda: layers.Activation("relu6"), True),
+    "low ceiling": (lambda: layers.ReLU(max_value=0.5), True),
+    "slope": (lambda: layers.ReLU(max_value=0.5, negative_slope=0.1), False),
+    "threshold": (lambda: layers.ReLU(max_value=0.5, threshold=0.2), False),
+}
+
+
+@pytest.mark.parametrize("batch", [3, 16])
+@pytest.mark.parametrize("name", CLIPPED)
+def test_a_norm_takes_in_a_clipped_relu(unset, name, batch):
+    activation, taken = CLIPPED[name]
+    x, y = data(batch)
+    found = []
+    for fused in (True, False):
+        config.set_fusion(fused)
+        set_random_seed(3)
+        model = Sequential(
+            [
+                Input(SHAPE),
+                layers.Conv2D(18, 3, use_bias=False),
+                layers.BatchNormalization(gamma_initializer=optimistic),
+                activation(),
+                layers.GlobalAveragePooling2D(),
+                layers.Dense(CLASSES),
+            ]
+        )
+        loss = losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(optimizers.SGD(0.05), loss)
+        stages = " ".join(row.stage for row in model.profile(x, y, repeats=1))
+        alone = " unary " in stages or " relu " in stages
+        assert alone == (not fused or not taken)
+        model.fit(x, y, batch_size=batch, epochs=2, verbose=0)
+        found.append(
+            [model.predict(x, verbose=0), gradients(model, x), *model.get_weights()]
+        )
+    for fused, plain in zip(*found, strict=True):
+        np.testing.assert_allclose(
+            fused, plain, rtol=0, atol=2e-5 * np.abs(plain).max()
+        )
+
+
+def optimistic(shape, dtype=None):
+    """So large that some outputs reach 6."""
+    return np.full(shape, 4, dtype or "float32")
+
+
 def unread_by_pools(watched=()):
     """Maps of 30, 15, 13 and 6 pixels: the pools need 28, 14, 12 and 6 of them."""
     image = Input((32, 32, 1))
