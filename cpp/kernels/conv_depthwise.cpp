@@ -1,269 +1,231 @@
 // SPDX-License-Identifier: Apache-2.0
-// Depthwise convolution on rows, vectors along the channels. Where an output sees two or three
-// neighbouring taps along both axes, strides being 1 or 2, a tile of outputs is kept in registers:
-// each input is loaded once and meets all outputs that it belongs to. Any other taps go one by one,
-// row by row.
+// Depthwise convolution on rows, vectors along the channels: a strip of up to eight outputs of a
+// row at a time. A row of the kernel stays in registers; each input of the strip is loaded once,
+// meets all outputs that it belongs to, and is left out where it lies outside the image. Gradients
+// are the same with outputs in registers and sums for the row of the kernel.
 #include "kernels/kernels.h"
 #include "kernels/simd.h"
 
 namespace pronghorn::PRONGHORN_ISA {
 namespace {
 
-template <bool kMasked>
-struct Columns {
-    int count;
-    Vec get(const float* x) const { return kMasked ? load_partial(x, count) : load(x); }
-    void put(float* x, Vec value) const {
-        if constexpr (kMasked) {
-            store_partial(x, value, count);
-        } else {
-            store(x, value);
+constexpr int kMostPixels = 8;  // of a strip
+
+/// A distance that is added from pointer to pointer: GCC would keep all its multiples, more than
+/// there are registers, which costs 15 %.
+inline int64_t walked(int64_t distance) {
+    asm("" : "+r"(distance));
+    return distance;
+}
+
+/// The taps [begin, end) of an output whose cells exist.
+struct Span {
+    int64_t begin, end;
+
+    Span(const DepthwiseAxis& axis, int64_t output) {
+        const int64_t first = axis.first + output * axis.stride;
+        begin = first < 0 ? (axis.step - 1 - first) / axis.step : 0;
+        end = first < axis.size ? (axis.size - 1 - first) / axis.step + 1 : 0;
+        if (end > axis.taps) end = axis.taps;
+    }
+};
+
+/// A vector of channels, the last `fresh` of which are in no vector before it: where vectors do not
+/// divide the channels, the last one overlaps the one before.
+struct Whole {
+    int fresh;
+
+    Vec get(const float* x) const { return load(x); }
+    void put(float* x, Vec value) const { store(x, value); }
+    void add(float* x, Vec value) const {
+        store(x, load(x) + select(first_lanes(kLanes - fresh), zero(), value));
+    }
+    /// body(channel, lanes)
+    template <typename Body>
+    static void for_each(int64_t channels, Body body) {
+        for (int64_t c = 0; c < channels; c += kLanes) {
+            const int64_t left = channels - c;
+            const int fresh = left < kLanes ? static_cast<int>(left) : kLanes;
+            body(c + fresh - kLanes, Whole{fresh});
         }
     }
 };
 
-/// body(channel, Columns) for the channels from `first` on.
-template <typename Body>
-inline void for_channels(int64_t first, int64_t channels, Body body) {
-    int64_t c = first;
-    for (; c + kLanes <= channels; c += kLanes) body(c, Columns<false>{kLanes});
-    if (c < channels) body(c, Columns<true>{static_cast<int>(channels - c)});
-}
+/// Fewer channels than a vector has lanes.
+struct Partial {
+    int count;
 
-// --------------------------------------------------------------------------------------
-// Tiles
-
-constexpr int kMostSide = kRegisters == 32 ? 4 : 2;
-
-/// Whole vectors of channels of some outputs, (h, w) being the first.
-struct Part {
-    int64_t h, w, channels;
+    Vec get(const float* x) const { return load_partial(x, count); }
+    void put(float* x, Vec value) const { store_partial(x, value, count); }
+    void add(float* x, Vec value) const { put(x, get(x) + value); }
+    template <typename Body>
+    static void for_each(int64_t channels, Body body) {
+        body(0, Partial{static_cast<int>(channels)});
+    }
 };
 
-/// body(vector, i, j)
-template <int kHigh, int kWide, typename Body>
-inline void for_cells(Vec (&cells)[kHigh][kWide], Body body) {
-#pragma GCC unroll 4
-    for (int i = 0; i < kHigh; ++i) {
-#pragma GCC unroll 4
-        for (int j = 0; j < kWide; ++j) body(cells[i][j], i, j);
+/// Where a strip finds its inputs in a row of x, in floats: the first tap of its first output at
+/// `at`, and from tap to tap and from output to output; those in [0, size) exist.
+struct Inputs {
+    int64_t at, tap, pixel, size;
+
+    Inputs(const DepthwiseAxis& columns, int64_t x_pixel, int64_t output)
+        : at((columns.first + output * columns.stride) * x_pixel),
+          tap(columns.step * x_pixel),
+          pixel(columns.stride * x_pixel),
+          size(columns.size * x_pixel) {}
+
+    /// The same from a later tap on.
+    Inputs behind(int64_t taps) const {
+        Inputs inputs = *this;
+        inputs.at += taps * tap;
+        return inputs;
     }
-}
 
-/// Where the taps of a block lie: the first one of output (0, 0), and from each to the next.
-template <typename Block>
-struct Taps {
-    const float* x;
-    int64_t row, pixel;
-
-    explicit Taps(const Block& block)
-        : x(block.x + block.rows.source[0] + block.columns.source[0]),
-          row(block.rows.source[1] - block.rows.source[0]),
-          pixel(block.columns.source[1] - block.columns.source[0]) {}
-
-    /// body(input, h, w, i, j) for every input of a tile from x on and every output (h, w) of the
-    /// tile that sees it with tap (i, j).
-    template <int kHeight, int kWidth, int kHigh, int kWide, int kStride, typename Body>
-    void for_inputs(const float* from, Body body) const {
-#pragma GCC unroll 16
-        for (int a = 0; a < (kHeight - 1) * kStride + kHigh; ++a) {
-#pragma GCC unroll 16
-            for (int b = 0; b < (kWidth - 1) * kStride + kWide; ++b) {
-                const Vec input = load(from + a * row + b * pixel);
-#pragma GCC unroll 4
-                for (int h = 0; h < kHeight; ++h) {
-#pragma GCC unroll 4
-                    for (int w = 0; w < kWidth; ++w) {
-                        const int i = a - h * kStride, j = b - w * kStride;
-                        if (0 <= i && i < kHigh && 0 <= j && j < kWide) body(input, h, w, i, j);
-                    }
-                }
+    /// body(input, p, j) for every input that exists and every output p of the strip that sees it
+    /// with tap j < kTaps. Outputs are kStride taps apart, with a single tap at any distance.
+    template <int kTaps, int kStride, int kPixels, typename Lanes, typename Body>
+    void for_each(Lanes lanes, const float* row, Body body) const {
+        const int64_t step = walked(kTaps == 1 ? pixel : tap);
+        int64_t from = at;
+#pragma GCC unroll 32
+        for (int a = 0; a < (kPixels - 1) * kStride + kTaps; ++a, from += step) {
+            if (static_cast<uint64_t>(from) >= static_cast<uint64_t>(size)) continue;
+            const Vec input = in_register(lanes.get(row + from));
+#pragma GCC unroll 8
+            for (int j = 0; j < kTaps; ++j) {
+                const int p = (a - j) / kStride;
+                if (a >= j && (a - j) % kStride == 0 && p < kPixels) body(input, p, j);
             }
         }
     }
 };
 
-template <int kHigh, int kWide, int kStride>
 struct Forward {
     using Block = DepthwiseBlock;
 
-    template <int kHeight, int kWidth>
-    static void tile(const Block& block, const Part& part) {
-        const Taps<Block> taps(block);
-        const float* x = taps.x + part.h * block.x_row + part.w * block.x_pixel;
-        float* y = block.y + part.h * block.y_row + part.w * block.y_pixel;
-        for (int64_t c = 0; c < part.channels; c += kLanes) {
-            Vec weights[kHigh][kWide], sums[kHeight][kWidth];
-            for_cells(weights, [&](Vec& weight, int i, int j) {
-                weight = load(block.w + block.rows.weight[i] + block.columns.weight[j] + c);
-            });
-            const Vec start = block.bias ? load(block.bias + c) : zero();
-            for_cells(sums, [&](Vec& sum, int, int) { sum = start; });
-            taps.template for_inputs<kHeight, kWidth, kHigh, kWide, kStride>(
-                x + c, [&](Vec input, int h, int w, int i, int j) {
-                    sums[h][w] = fma(input, weights[i][j], sums[h][w]);
-                });
-            for_cells(sums, [&](Vec& sum, int h, int w) {
-                store(y + h * block.y_row + w * block.y_pixel + c, block.relu ? relu(sum) : sum);
-            });
-        }
+    /// Whether a row of the kernel is computed by so many taps `together`: the whole of it only, as
+    /// a loop over groups of taps costs 10 %.
+    static bool takes(int64_t taps, int64_t together) { return taps == together; }
+
+    /// kPixels outputs of row h from output `first` on.
+    template <int kTaps, int kStride, int kPixels, typename Lanes>
+    static void strip(const Block& block, const Inputs& inputs, int64_t first, int64_t h) {
+        const Span rows(block.rows, h);
+        const int64_t groups = kTaps == 1 ? block.columns.taps : 1;
+        const int64_t w_row = block.w_row, w_column = block.w_column;
+        const int64_t x_row = block.rows.step * block.x_row;
+        const float* x_first = block.x + (block.rows.first + h * block.rows.stride) * block.x_row;
+        float* y_first = block.y + h * block.y_row + first * block.y_pixel;
+        const float *w_first = block.w, *bias = block.bias;
+        const Vec least = block.relu ? zero() : set1(-__builtin_inff());
+        const int64_t y_pixel = block.y_pixel;
+        Lanes::for_each(block.channels, [=](int64_t c, Lanes lanes) {
+            Vec sums[kPixels];
+            const Vec start = bias ? lanes.get(bias + c) : zero();
+#pragma GCC unroll 8
+            for (int p = 0; p < kPixels; ++p) sums[p] = start;
+            for (int64_t i = rows.begin; i < rows.end; ++i) {
+                const float* w = w_first + i * w_row + c;
+                for (int64_t g = 0; g < groups; ++g, w += w_column) {
+                    Vec weights[kTaps];
+#pragma GCC unroll 8
+                    for (int j = 0; j < kTaps; ++j) weights[j] = lanes.get(w + j * w_column);
+                    inputs.behind(g).for_each<kTaps, kStride, kPixels>(
+                        lanes, x_first + i * x_row + c, [&](Vec input, int p, int j) {
+                            sums[p] = fma(input, weights[j], sums[p]);
+                        });
+                }
+            }
+            float* y = y_first + c;
+            const int64_t step = walked(y_pixel);
+#pragma GCC unroll 8
+            for (int p = 0; p < kPixels; ++p, y += step) lanes.put(y, max_number(least, sums[p]));
+        });
     }
 };
 
-template <int kHigh, int kWide, int kStride>
 struct Gradient {
     using Block = DepthwiseGradient;
 
-    template <int kHeight, int kWidth>
-    static void tile(const Block& block, const Part& part) {
-        const Taps<Block> taps(block);
-        const float* x = taps.x + part.h * block.x_row + part.w * block.x_pixel;
-        const float* dy = block.dy + part.h * block.dy_row + part.w * block.dy_pixel;
-        for (int64_t c = 0; c < part.channels; c += kLanes) {
-            Vec sums[kHigh][kWide], outputs[kHeight][kWidth];
-            const auto place = [&](int i, int j) {
-                return block.dw + block.rows.weight[i] + block.columns.weight[j] + c;
-            };
-            for_cells(sums, [&](Vec& sum, int i, int j) { sum = load(place(i, j)); });
-            for_cells(outputs, [&](Vec& output, int h, int w) {
-                output = load(dy + h * block.dy_row + w * block.dy_pixel + c);
-            });
-            taps.template for_inputs<kHeight, kWidth, kHigh, kWide, kStride>(
-                x + c, [&](Vec input, int h, int w, int i, int j) {
-                    sums[i][j] = fma(input, outputs[h][w], sums[i][j]);
+    /// Groups of taps are summed one after the other.
+    static bool takes(int64_t taps, int64_t together) { return taps % together == 0; }
+
+    /// What kPixels outputs of row h add, from output `first` on.
+    template <int kTaps, int kStride, int kPixels, typename Lanes>
+    static void strip(const Block& block, const Inputs& inputs, int64_t first, int64_t h) {
+        const Span rows(block.rows, h);
+        const int64_t taps = block.columns.taps, w_row = block.w_row, w_column = block.w_column;
+        const int64_t dy_pixel = block.dy_pixel, x_row = block.rows.step * block.x_row;
+        const float* x_first = block.x + (block.rows.first + h * block.rows.stride) * block.x_row;
+        const float* dy_first = block.dy + h * block.dy_row + first * dy_pixel;
+        for (int64_t i = rows.begin; i < rows.end; ++i) {
+            for (int64_t tap = 0; tap < taps; tap += kTaps) {
+                const float* x = x_first + i * x_row;
+                float* dw = block.dw + i * w_row + tap * w_column;
+                Lanes::for_each(block.channels, [=](int64_t c, Lanes lanes) {
+                    Vec outputs[kPixels], sums[kTaps];
+                    const float* dy = dy_first + c;
+                    const int64_t step = walked(dy_pixel);
+#pragma GCC unroll 8
+                    for (int p = 0; p < kPixels; ++p, dy += step) outputs[p] = lanes.get(dy);
+#pragma GCC unroll 8
+                    for (int j = 0; j < kTaps; ++j) sums[j] = zero();
+                    inputs.behind(tap).for_each<kTaps, kStride, kPixels>(
+                        lanes, x + c, [&](Vec input, int p, int j) {
+                            sums[j] = fma(input, outputs[p], sums[j]);
+                        });
+#pragma GCC unroll 8
+                    for (int j = 0; j < kTaps; ++j) lanes.add(dw + j * w_column + c, sums[j]);
                 });
-            for_cells(sums, [&](Vec& sum, int i, int j) { store(place(i, j), sum); });
+            }
         }
     }
 };
 
-template <typename Pass, int kHeight, int kWidth>
-void walk_row(const typename Pass::Block& block, Part part) {
-    for (; part.w + kWidth <= block.out_w; part.w += kWidth) {
-        Pass::template tile<kHeight, kWidth>(block, part);
-    }
-    if constexpr (kWidth > 1) walk_row<Pass, kHeight, kWidth / 2>(block, part);
-}
-
-/// Tiles of kHeight rows while they fit, then smaller ones.
-template <typename Pass, int kHeight = kMostSide>
-void walk(const typename Pass::Block& block, Part part) {
-    for (; part.h + kHeight <= block.out_h; part.h += kHeight) {
-        walk_row<Pass, kHeight, kMostSide>(block, part);
-    }
-    if constexpr (kHeight > 1) walk<Pass, kHeight / 2>(block, part);
-}
-
-/// The strides in taps along an axis of `outputs`, kAny where there is only one; 0 where the taps
-/// are not neighbours, or not two or three.
-constexpr int64_t kAny = -1;
-int64_t stride_of(const DepthwiseTaps& taps, int64_t step, int64_t outputs) {
-    if (taps.count < 2 || taps.count > 3) return 0;
-    const int64_t distance = taps.source[1] - taps.source[0];
-    if (taps.count == 3 && taps.source[2] - taps.source[1] != distance) return 0;
-    if (outputs == 1) return kAny;
-    return step == distance ? 1 : step == 2 * distance ? 2 : 0;
-}
-
-/// The walk with tiles for a block, or null.
-template <template <int, int, int> typename Pass, typename Block>
-auto walk_of(const Block& block) -> void (*)(const Block&, Part) {
-    const int64_t rows = stride_of(block.rows, block.x_row, block.out_h);
-    const int64_t columns = stride_of(block.columns, block.x_pixel, block.out_w);
-    if (rows == 0 || columns == 0) return nullptr;
-    if (rows != columns && rows != kAny && columns != kAny) return nullptr;
-    const bool two = rows == 2 || columns == 2;
-    if (block.rows.count == 2) {
-        if (block.columns.count == 2) return two ? walk<Pass<2, 2, 2>> : walk<Pass<2, 2, 1>>;
-        return two ? walk<Pass<2, 3, 2>> : walk<Pass<2, 3, 1>>;
-    }
-    if (block.columns.count == 2) return two ? walk<Pass<3, 2, 2>> : walk<Pass<3, 2, 1>>;
-    return two ? walk<Pass<3, 3, 2>> : walk<Pass<3, 3, 1>>;
-}
-
-// -----------------------------------------------------------------------------------
-// Any taps
-
-template <int kPixels, typename Part>
-inline void sum_pixels(const DepthwiseBlock& block, const float* x, float* y, int64_t c,
-                       Part part) {
-    Vec sums[kPixels];
-    const Vec start = block.bias ? part.get(block.bias + c) : zero();
-#pragma GCC unroll 8
-    for (int p = 0; p < kPixels; ++p) sums[p] = start;
-    for (int64_t i = 0; i < block.rows.count; ++i) {
-        const float* line = x + block.rows.source[i] + c;
-        const float* weights = block.w + block.rows.weight[i] + c;
-        for (int64_t j = 0; j < block.columns.count; ++j) {
-            const float* from = line + block.columns.source[j];
-            const Vec weight = part.get(weights + block.columns.weight[j]);
-#pragma GCC unroll 8
-            for (int p = 0; p < kPixels; ++p) {
-                sums[p] = fma(part.get(from + p * block.x_pixel), weight, sums[p]);
-            }
+/// Strips of kPixels outputs from output `first` to `last`, a strip of all rows at a time.
+template <typename Pass, int kTaps, int kStride, typename Lanes, int kPixels>
+void walk_strips(const typename Pass::Block& block, int64_t first, int64_t last) {
+    for (; first < last; first += kPixels) {
+        const Inputs inputs(block.columns, block.x_pixel, first);
+        for (int64_t h = 0; h < block.out_h; ++h) {
+            Pass::template strip<kTaps, kStride, kPixels, Lanes>(block, inputs, first, h);
         }
     }
-#pragma GCC unroll 8
-    for (int p = 0; p < kPixels; ++p) {
-        part.put(y + p * block.y_pixel + c, block.relu ? relu(sums[p]) : sums[p]);
+}
+
+/// Rows in the fewest strips, alike within one output.
+template <typename Pass, int kTaps, int kStride, typename Lanes = Whole, int kPixels = kMostPixels>
+void walk_rows(const typename Pass::Block& block) {
+    const int64_t strips = (block.out_w + kMostPixels - 1) / kMostPixels;
+    const int64_t pixels = block.out_w / strips, longer = block.out_w % strips * (pixels + 1);
+    if constexpr (kPixels > 1) {
+        walk_rows<Pass, kTaps, kStride, Lanes, kPixels - 1>(block);
+    }
+    if (kPixels == pixels + 1) {
+        walk_strips<Pass, kTaps, kStride, Lanes, kPixels>(block, 0, longer);
+    }
+    if (kPixels == pixels) {
+        walk_strips<Pass, kTaps, kStride, Lanes, kPixels>(block, longer, block.out_w);
     }
 }
 
-/// A row from pixel w on and channel `channel` on: kPixels at a time while they fit, then fewer.
-template <int kPixels>
-void sum_row(const DepthwiseBlock& block, int64_t h, int64_t w, int64_t channel) {
-    for (; w + kPixels <= block.out_w; w += kPixels) {
-        const float* x = block.x + h * block.x_row + w * block.x_pixel;
-        float* y = block.y + h * block.y_row + w * block.y_pixel;
-        for_channels(channel, block.channels,
-                     [&](int64_t c, auto part) { sum_pixels<kPixels>(block, x, y, c, part); });
-    }
-    if constexpr (kPixels > 1) sum_row<kPixels / 2>(block, h, w, channel);
-}
-
-constexpr int kMostTaps = 9;  // whose sums stay in registers
-
-/// Some of the taps: where each lies in x, and in dw.
-struct TapGroup {
-    int64_t x[kMostTaps], dw[kMostTaps];
-    int count = 0;
-};
-
-template <int kTaps>
-void add_taps(const DepthwiseGradient& block, const TapGroup& taps, int64_t h, int64_t channel) {
-    if constexpr (kTaps > 1) {
-        if (taps.count < kTaps) return add_taps<kTaps - 1>(block, taps, h, channel);
-    }
-    for_channels(channel, block.channels, [&](int64_t c, auto part) {
-        Vec sums[kTaps];
-        const float* x = block.x + h * block.x_row + c;
-        const float* dy = block.dy + h * block.dy_row + c;
-#pragma GCC unroll 9
-        for (int t = 0; t < kTaps; ++t) sums[t] = part.get(block.dw + taps.dw[t] + c);
-        for (int64_t p = 0; p < block.out_w; ++p, x += block.x_pixel, dy += block.dy_pixel) {
-            const Vec output = part.get(dy);
-#pragma GCC unroll 9
-            for (int t = 0; t < kTaps; ++t) {
-                sums[t] = fma(output, part.get(x + taps.x[t]), sums[t]);
-            }
-        }
-#pragma GCC unroll 9
-        for (int t = 0; t < kTaps; ++t) part.put(block.dw + taps.dw[t] + c, sums[t]);
-    });
-}
-
-void add_row(const DepthwiseGradient& block, int64_t h, int64_t channel) {
-    TapGroup taps;
-    for (int64_t i = 0; i < block.rows.count; ++i) {
-        for (int64_t j = 0; j < block.columns.count; ++j) {
-            taps.x[taps.count] = block.rows.source[i] + block.columns.source[j];
-            taps.dw[taps.count] = block.rows.weight[i] + block.columns.weight[j];
-            const bool last = i + 1 == block.rows.count && j + 1 == block.columns.count;
-            if (++taps.count < kMostTaps && !last) continue;
-            add_taps<kMostTaps>(block, taps, h, channel);
-            taps.count = 0;
-        }
-    }
+/// By the taps of a row of the kernel: usual ones together, others one by one.
+template <typename Pass>
+void walk(const typename Pass::Block& block) {
+    const DepthwiseAxis& columns = block.columns;
+    if (block.channels < kLanes) return walk_rows<Pass, 1, 1, Partial>(block);
+    const auto takes = [&](int stride, int taps) {
+        return columns.stride == stride * columns.step && Pass::takes(columns.taps, taps);
+    };
+    if (takes(1, 7)) return walk_rows<Pass, 7, 1>(block);
+    if (takes(1, 5)) return walk_rows<Pass, 5, 1>(block);
+    if (takes(1, 3)) return walk_rows<Pass, 3, 1>(block);
+    if (takes(1, 2)) return walk_rows<Pass, 2, 1>(block);
+    if (takes(2, 7)) return walk_rows<Pass, 7, 2>(block);
+    if (takes(2, 5)) return walk_rows<Pass, 5, 2>(block);
+    if (takes(2, 3)) return walk_rows<Pass, 3, 2>(block);
+    walk_rows<Pass, 1, 1>(block);
 }
 
 template <bool kLanesLayout>
@@ -275,36 +237,21 @@ void add_bias_to(int64_t pixels, int64_t channels, const float* bias, bool activ
                 store(y, activate ? relu(sum) : sum);
             }
         } else {
-            for_channels(0, channels, [&](int64_t c, auto part) {
-                const Vec sum = bias ? part.get(y + c) + part.get(bias + c) : part.get(y + c);
-                part.put(y + c, activate ? relu(sum) : sum);
+            for_vectors(channels, [&](int64_t c, int count) {
+                const Vec x = load_upto(y + c, count);
+                const Vec sum = bias ? x + load_upto(bias + c, count) : x;
+                store_upto(y + c, activate ? relu(sum) : sum, count);
             });
             y += channels;
         }
     }
 }
 
-/// Whole vectors of channels in tiles where there are some; rest(row, channel) for what is left.
-template <template <int, int, int> typename Pass, typename Block, typename Rest>
-void compute(const Block& block, Rest rest) {
-    int64_t channel = 0;
-    if (const auto tiles = walk_of<Pass>(block)) {
-        channel = block.channels / kLanes * kLanes;
-        if (channel > 0) tiles(block, {0, 0, channel});
-    }
-    if (channel == block.channels) return;
-    for (int64_t h = 0; h < block.out_h; ++h) rest(h, channel);
-}
-
 }  // namespace
 
-void depthwise_block(const DepthwiseBlock& block) noexcept {
-    compute<Forward>(block, [&](int64_t h, int64_t channel) { sum_row<8>(block, h, 0, channel); });
-}
+void depthwise_block(const DepthwiseBlock& block) noexcept { walk<Forward>(block); }
 
-void depthwise_block_dw(const DepthwiseGradient& block) noexcept {
-    compute<Gradient>(block, [&](int64_t h, int64_t channel) { add_row(block, h, channel); });
-}
+void depthwise_block_dw(const DepthwiseGradient& block) noexcept { walk<Gradient>(block); }
 
 void add_bias(int64_t pixels, int64_t channels, bool lanes, const float* bias, bool gate,
               float* y) noexcept {

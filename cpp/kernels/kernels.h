@@ -174,37 +174,37 @@ struct WinogradFilterGradient {
     bool accumulate;
 };
 
-/// The cells of a window along one axis that lie inside the image: where each begins in the source,
-/// and in the weights.
-struct DepthwiseTaps {
-    const int64_t *source, *weight;
-    int64_t count;
+/// One axis of a depthwise convolution: output p sums the cells first + p*stride + t*step for the
+/// taps t, as far as they lie in [0, size). stride and step are positive.
+struct DepthwiseAxis {
+    int64_t size, first, stride, step, taps;
 };
 
-/// A block of outputs of a depthwise convolution that see the same taps:
-///   y[h*y_row + p*y_pixel + c] = act(bias[c] + sum_{i < rows.count, j < columns.count}
-///       x[h*x_row + p*x_pixel + rows.source[i] + columns.source[j] + c] *
-///       w[rows.weight[i] + columns.weight[j] + c])
+/// y[h*y_row + p*y_pixel + c] = act(bias[c] + sum_{i, j}
+///     x[row(h, i)*x_row + column(p, j)*x_pixel + c] * w[i*w_row + j*w_column + c])
+/// over the taps of both axes whose cells exist; no others are read.
 struct DepthwiseBlock {
     const float* x;
     int64_t x_row, x_pixel;
-    DepthwiseTaps rows, columns;
+    DepthwiseAxis rows, columns;
     const float *w, *bias;  // bias or null
+    int64_t w_row, w_column;
     float* y;
     int64_t y_row, y_pixel;
     int64_t out_h, out_w, channels;
     bool relu;
 };
 
-/// dw[rows.weight[i] + columns.weight[j] + c] += sum_{h, p} dy[h*dy_row + p*dy_pixel + c] *
-///     x[h*x_row + p*x_pixel + rows.source[i] + columns.source[j] + c]
+/// dw[i*w_row + j*w_column + c] += sum_{h, p} dy[h*dy_row + p*dy_pixel + c] *
+///     x[row(h, i)*x_row + column(p, j)*x_pixel + c]
 struct DepthwiseGradient {
     const float* x;
     int64_t x_row, x_pixel;
-    DepthwiseTaps rows, columns;
+    DepthwiseAxis rows, columns;
     const float* dy;
     int64_t dy_row, dy_pixel;
     float* dw;
+    int64_t w_row, w_column;
     int64_t out_h, out_w, channels;
 };
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Depthwise convolution, each input channel by itself: kernels of their own, with no padded copies.
-// An axis is cut into segments of positions that see the same taps: the interior, and one by one
-// the positions at the border. For dx it is cut by what the positions of x see of dy, a phase for
-// each residue of the stride. dx and dw take turns on a few rows, while these are in cache.
+// For dx an axis is cut by what the positions of x see of dy, a phase for each residue of the
+// stride. Passes take turns on a few rows, dx and dw while these are in cache.
 //
 // With several outputs for a channel, a copy of x that repeats its channels stands in for x, and dx
 // sums the copies' gradients.
 #include <cstring>
+#include <numeric>
 
 #include "ops/conv2d.h"
 #include "ops/pieces.h"
@@ -15,117 +15,94 @@ namespace pronghorn {
 
 namespace {
 
-/// Positions first, first + step, ... of an axis that see the same taps; the taps' cells count from
-/// `source`, which moves by source_step from position to position.
-struct Segment {
-    int64_t first, count, step;
-    int64_t source, source_step;
-    std::vector<int64_t> tap, shift;
+/// Positions first, first + step, ... of an axis, and what they sum: cells of the source by taps of
+/// the kernel, tap t of which is tap_first + t * tap_step.
+struct Lattice {
+    int64_t first, step, count;
+    int64_t tap_first, tap_step;
+    DepthwiseAxis axis;
 
-    /// Which of its positions are wanted.
-    Range within(Range wanted) const {
+    /// Those of its positions that are wanted.
+    Lattice within(Range wanted) const {
         const auto before = [this](int64_t position) {
             return std::clamp<int64_t>((position - first + step - 1) / step, 0, count);
         };
         const int64_t begin = before(wanted.begin);
-        return {begin, before(wanted.begin + wanted.count) - begin};
-    }
-
-    DepthwiseTaps scaled(int64_t source_size, int64_t weight_size) {
-        for (int64_t& cell : shift) cell *= source_size;
-        for (int64_t& weight : tap) weight *= weight_size;
-        return {shift.data(), tap.data(), static_cast<int64_t>(tap.size())};
+        Lattice part = *this;
+        part.first += begin * step;
+        part.axis.first += begin * axis.stride;
+        part.count = before(wanted.begin + wanted.count) - begin;
+        return part;
     }
 };
 
-void append(std::vector<Segment>& segments, Segment position) {
-    if (!segments.empty()) {
-        Segment& last = segments.back();
-        if (last.first + last.count * last.step == position.first && last.tap == position.tap &&
-            last.shift == position.shift) {
-            ++last.count;
-            return;
-        }
-    }
-    segments.push_back(std::move(position));
-}
-
 /// Outputs, by the cells of x that they sum.
-std::vector<Segment> forward_segments(const Window& window) {
-    std::vector<Segment> segments;
-    for (int64_t out = 0; out < window.out; ++out) {
-        Segment position{out, 1, 1, out * window.stride, window.stride, {}, {}};
-        for (int64_t k = 0; k < window.kernel; ++k) {
-            const int64_t shift = k * window.dilation - window.before;
-            const int64_t cell = position.source + shift;
-            if (cell < 0 || cell >= window.in) continue;
-            position.tap.push_back(k);
-            position.shift.push_back(shift);
-        }
-        append(segments, std::move(position));
-    }
-    return segments;
+std::vector<Lattice> forward_lattice(const Window& window) {
+    return {{0,
+             1,
+             window.out,
+             0,
+             1,
+             {window.in, -window.before, window.stride, window.dilation, window.kernel}}};
 }
 
-/// Cells of x, by the outputs that they are part of, the first output first.
-std::vector<Segment> backward_segments(const Window& window) {
-    std::vector<Segment> segments;
+/// Cells of x, by the outputs that they are part of: a lattice for each residue of the stride. Its
+/// taps are those that lead to outputs, the last one first.
+std::vector<Lattice> backward_lattices(const Window& window) {
+    const int64_t common = std::gcd(window.stride, window.dilation);
+    std::vector<Lattice> lattices;
     for (int64_t phase = 0; phase < std::min(window.stride, window.in); ++phase) {
-        std::vector<Segment> of_phase;
-        for (int64_t cell = phase; cell < window.in; cell += window.stride) {
-            Segment position{cell, 1, window.stride, cell / window.stride, 1, {}, {}};
-            for (int64_t k = window.kernel - 1; k >= 0; --k) {
-                const int64_t distance = cell + window.before - k * window.dilation;
-                const int64_t out = distance / window.stride;
-                if (distance < 0 || distance % window.stride != 0 || out >= window.out) continue;
-                position.tap.push_back(k);
-                position.shift.push_back(out - position.source);
-            }
-            append(of_phase, std::move(position));
+        Lattice lattice{phase,
+                        window.stride,
+                        (window.in - phase - 1) / window.stride + 1,
+                        0,
+                        0,
+                        {window.out, 0, 1, window.dilation / common, 0}};
+        for (int64_t k = 0; k < window.kernel; ++k) {
+            const int64_t distance = phase + window.before - k * window.dilation;
+            if (distance % window.stride != 0) continue;
+            lattice.tap_first = k;
+            lattice.axis.first = distance / window.stride;
+            ++lattice.axis.taps;
         }
-        for (Segment& segment : of_phase) segments.push_back(std::move(segment));
+        lattice.tap_step = -window.stride / common;
+        lattices.push_back(lattice);
     }
-    return segments;
+    return lattices;
 }
 
-/// Both axes, their taps scaled to floats.
-struct Plane {
-    std::vector<Segment> rows, columns;
-    std::vector<DepthwiseTaps> row_taps, column_taps;
-    int64_t row = 0, source_row = 0;  // floats
-
-    void scale(int64_t channels, int64_t width, int64_t source_width, int64_t kernel_width) {
-        row = width * channels;
-        source_row = source_width * channels;
-        for (Segment& one : rows) {
-            row_taps.push_back(one.scaled(source_row, kernel_width * channels));
+/// The same in lattices within which the distance of positions is a multiple of that of taps, so
+/// that neighbours have inputs in common; as they are where those would have few positions.
+std::vector<Lattice> aligned(const std::vector<Lattice>& lattices) {
+    std::vector<Lattice> parts;
+    for (const Lattice& all : lattices) {
+        const int64_t period = all.axis.step / std::gcd(all.axis.stride, all.axis.step);
+        constexpr int64_t kFew = 4;
+        const int64_t count = all.count / kFew < period ? 1 : period;
+        for (int64_t i = 0; i < count; ++i) {
+            Lattice part = all;
+            part.first += i * all.step;
+            part.step *= count;
+            part.count = (all.count - i - 1) / count + 1;
+            part.axis.first += i * all.axis.stride;
+            part.axis.stride *= count;
+            parts.push_back(part);
         }
-        for (Segment& one : columns) column_taps.push_back(one.scaled(channels, channels));
     }
+    return parts;
+}
 
-    /// Positions that see the same taps: how many, where the first one and its source begin, and
-    /// the steps from one to the next.
-    struct Block {
-        DepthwiseTaps rows, columns;
-        int64_t height, width;
-        int64_t at, row, pixel;
-        int64_t from, source_row, source_pixel;
-    };
-    /// body(block) for all blocks in those rows.
+/// A pass over a map: both axes, and the widths of the maps it writes (gradients: reads) and sums.
+struct Pass {
+    std::vector<Lattice> rows, columns;
+    int64_t width, source_width;
+
+    /// body(lattice) for the lattices of rows, as far as in those.
     template <typename Body>
-    void for_blocks(Range wanted, int64_t channels, Body body) const {
-        for (size_t r = 0; r < rows.size(); ++r) {
-            const Range inside = rows[r].within(wanted);
-            if (inside.count <= 0) continue;
-            const int64_t first = rows[r].first + inside.begin * rows[r].step;
-            const int64_t source = rows[r].source + inside.begin * rows[r].source_step;
-            for (size_t c = 0; c < columns.size(); ++c) {
-                const Segment& column = columns[c];
-                body(Block{row_taps[r], column_taps[c], inside.count, column.count,
-                           first * row + column.first * channels, rows[r].step * row,
-                           column.step * channels, source * source_row + column.source * channels,
-                           rows[r].source_step * source_row, column.source_step * channels});
-            }
+    void for_rows(Range wanted, Body body) const {
+        for (const Lattice& all : rows) {
+            const Lattice some = all.within(wanted);
+            if (some.count > 0) body(some);
         }
     }
 };
@@ -134,27 +111,30 @@ class ConvDepthwise final : public ConvAlgorithm {
    public:
     explicit ConvDepthwise(const ConvProblem& problem)
         : p_(problem), channels_(p_.out_c), multiplier_(p_.out_c / p_.in_c) {
-        forward_.rows = forward_segments(p_.height);
-        forward_.columns = forward_segments(p_.width);
-        forward_.scale(channels_, p_.width.out, p_.width.in, p_.width.kernel);
-        if (!p_.wants_dx && !p_.wants_dw) return;
-        backward_.rows = backward_segments(p_.height);
-        backward_.columns = backward_segments(p_.width);
-        backward_.scale(channels_, p_.width.in, p_.width.out, p_.width.kernel);
+        constexpr int64_t kCrowded = 512, kGap = 16;
+        pixel_ = channels_ % kCrowded == 0 ? channels_ + kGap : channels_;
+        forward_ = {forward_lattice(p_.height), aligned(forward_lattice(p_.width)), p_.width.out,
+                    p_.width.in};
+        if (!p_.trains()) return;
+        backward_ = {backward_lattices(p_.height), aligned(backward_lattices(p_.width)),
+                     p_.width.in, p_.width.out};
     }
 
     Signature plan() override {
         Signature signature;
-        constexpr double kSlower = 5;  // a multiply-add takes than one of a dense convolution
+        constexpr double kSlower = 2;  // a multiply-add takes than one of a dense convolution
         const double work = kSlower * p_.flops() / static_cast<double>(p_.batch);
         pieces_ = multiplier_ == 1 && !p_.all_by_image && cuts_images(p_.batch, work)
                       ? std::min(kPieces, p_.height.out)
                       : 1;
-        signature.stages.push_back(forward_in_pieces(p_.batch, pieces_, copy_size(), p_.flops()));
+        signature.stages.push_back(forward_in_pieces(
+            p_.batch, pieces_, copy_size() + spread_size(p_.height.in * p_.width.in), p_.flops()));
         if (p_.trains()) {
             const int64_t gated = p_.masks_dy() ? p_.out_size() : 0;
             signature.stages.push_back(
-                {Phase::kBackward, true, 1, gated + 2 * copy_size(), p_.backward_flops()});
+                {Phase::kBackward, true, 1,
+                 gated + 2 * copy_size() + spread_size(p_.height.out * p_.width.out),
+                 p_.backward_flops()});
             signature.backward_reads[0] = p_.wants_dw;
             signature.backward_reads_output = p_.masks_dy();
             signature.gradient[1] = signature.gradient[2] = GradientBy::kParts;
@@ -176,10 +156,19 @@ class ConvDepthwise final : public ConvAlgorithm {
     }
 
    private:
-    static constexpr int64_t kTurnRows = 8;  // of dy
+    static constexpr int64_t kTurnRows = 8;  // of y
+
+    /// y from x, or dx from dy.
+    struct Maps {
+        const float *x, *w, *bias;  // bias or null
+        float* y;
+        bool relu;
+        float* spread;  // room for a copy of x
+    };
 
     int64_t wide_size() const { return p_.height.in * p_.width.in * channels_; }
     int64_t copy_size() const { return multiplier_ > 1 ? wide_size() : 0; }
+    int64_t spread_size(int64_t pixels) const { return pixel_ > channels_ ? pixels * pixel_ : 0; }
 
     /// x with every channel repeated, or x itself.
     const float* wide_x(const Args& args, int64_t image, float* scratch) const noexcept {
@@ -192,28 +181,59 @@ class ConvDepthwise final : public ConvAlgorithm {
     }
 
     void forward(const Args& args, int64_t image, Range rows_of_y) const noexcept {
-        const float* x = wide_x(args, image, args.scratch);
-        convolve(forward_, rows_of_y, x, args.in[1], p_.bias ? args.in[2] : nullptr, p_.relu,
-                 args.out + image * p_.out_size());
+        const Maps maps{
+            wide_x(args, image, args.scratch), args.in[1], p_.bias ? args.in[2] : nullptr,
+            args.out + image * p_.out_size(),  p_.relu,    args.scratch + copy_size()};
+        const int64_t turns = (rows_of_y.count + kTurnRows - 1) / kTurnRows;
+        for (int64_t turn = 0; turn < turns; ++turn) {
+            Range rows = part_of(rows_of_y.count, turn, turns);
+            rows.begin += rows_of_y.begin;
+            convolve(forward_, rows, maps);
+        }
     }
 
-    /// Those rows of y from x, or of dx from dy.
-    void convolve(const Plane& plane, Range rows, const float* x, const float* w, const float* bias,
-                  bool relu, float* y) const noexcept {
-        plane.for_blocks(rows, channels_, [&](const Plane::Block& block) {
-            p_.kernels->depthwise_block({x + block.from, block.source_row, block.source_pixel,
-                                         block.rows, block.columns, w, bias, y + block.at,
-                                         block.row, block.pixel, block.height, block.width,
-                                         channels_, relu});
+    /// Those rows of y.
+    void convolve(const Pass& pass, Range wanted, const Maps& maps) const noexcept {
+        const int64_t w_row = p_.width.kernel * channels_, y_row = pass.width * channels_;
+        pass.for_rows(wanted, [&](Lattice h) {
+            const float* x = pixel_ > channels_ ? spread(pass, maps, h) : maps.x;
+            for (const Lattice& v : pass.columns) {
+                p_.kernels->depthwise_block({x, pass.source_width * pixel_, pixel_, h.axis, v.axis,
+                                             maps.w + h.tap_first * w_row + v.tap_first * channels_,
+                                             maps.bias, h.tap_step * w_row, v.tap_step * channels_,
+                                             maps.y + h.first * y_row + v.first * channels_,
+                                             h.step * y_row, v.step * channels_, h.count, v.count,
+                                             channels_, maps.relu});
+            }
         });
     }
 
+    /// A copy of the rows of x that those positions sum, pixel_ floats from pixel to pixel; the
+    /// positions then count from its first row.
+    const float* spread(const Pass& pass, const Maps& maps, Lattice& h) const noexcept {
+        DepthwiseAxis& axis = h.axis;
+        const int64_t reach = (h.count - 1) * axis.stride + (axis.taps - 1) * axis.step + 1;
+        const int64_t begin = std::clamp<int64_t>(axis.first, 0, axis.size);
+        const int64_t end = std::clamp(axis.first + reach, begin, axis.size);
+        for (int64_t i = begin * pass.source_width; i < end * pass.source_width; ++i) {
+            std::memcpy(maps.spread + (i - begin * pass.source_width) * pixel_,
+                        maps.x + i * channels_, static_cast<size_t>(channels_) * sizeof(float));
+        }
+        axis.first -= begin;
+        axis.size = end - begin;
+        return maps.spread;
+    }
+
     /// What those rows of dy add to dw.
-    void add_gradient(Range rows, const float* x, const float* dy, float* dw) const noexcept {
-        forward_.for_blocks(rows, channels_, [&](const Plane::Block& block) {
-            p_.kernels->depthwise_block_dw({x + block.from, block.source_row, block.source_pixel,
-                                            block.rows, block.columns, dy + block.at, block.row,
-                                            block.pixel, dw, block.height, block.width, channels_});
+    void add_gradient(Range wanted, const float* x, const float* dy, float* dw) const noexcept {
+        const int64_t row = p_.width.kernel * channels_, dy_row = p_.width.out * channels_;
+        forward_.for_rows(wanted, [&](const Lattice& h) {
+            for (const Lattice& v : forward_.columns) {
+                p_.kernels->depthwise_block_dw({x, p_.width.in * channels_, channels_, h.axis,
+                                                v.axis, dy + h.first * dy_row + v.first * channels_,
+                                                dy_row, v.step * channels_, dw, row, channels_,
+                                                h.count, v.count, channels_});
+            }
         });
     }
 
@@ -244,11 +264,11 @@ class ConvDepthwise final : public ConvAlgorithm {
         const float* x = args.d_in[1] == nullptr ? nullptr : wide_x(args, image, scratch);
         float* dx = args.d_in[0] == nullptr ? nullptr : args.d_in[0] + image * p_.in_size();
         float* wide_dx = dx != nullptr && multiplier_ > 1 ? scratch + wide_size() : dx;
+        const Maps maps{dy, args.in[1], nullptr, wide_dx, false, scratch + 2 * copy_size()};
         const int64_t turns = (p_.height.out + kTurnRows - 1) / kTurnRows;
         for (int64_t turn = 0; turn < turns; ++turn) {
             if (wide_dx != nullptr) {
-                convolve(backward_, part_of(p_.height.in, turn, turns), dy, args.in[1], nullptr,
-                         false, wide_dx);
+                convolve(backward_, part_of(p_.height.in, turn, turns), maps);
             }
             if (x != nullptr) {
                 add_gradient(part_of(p_.height.out, turn, turns), x, dy, args.d_in[1]);
@@ -265,14 +285,18 @@ class ConvDepthwise final : public ConvAlgorithm {
     ConvProblem p_;
     int64_t channels_;  // of the output
     int64_t multiplier_;
-    Plane forward_, backward_;
+    // Floats from pixel to pixel of what a pass sums: those a multiple of 2 KB apart fall on so few
+    // sets of the L1 cache that a strip's inputs drive each other out, which halves the speed. They
+    // are copied, with a gap between them.
+    int64_t pixel_;
+    Pass forward_, backward_;
     int64_t pieces_ = 1;  // of y, rows
 };
 
 }  // namespace
 
 std::unique_ptr<ConvAlgorithm> make_conv_depthwise(const ConvProblem& problem) {
-    if (!problem.is_depthwise()) return nullptr;
+    if (!problem.is_depthwise() || problem.pads_much()) return nullptr;
     return std::make_unique<ConvDepthwise>(problem);
 }
 

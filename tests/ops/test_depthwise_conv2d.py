@@ -26,6 +26,21 @@ CASES = {
     "beyond the kernel": ((3, 3, 4), (2, 2, 4, 1), {"padding": [3, 2, 4, 1]}),
     "multiplier": ((7, 8, 6), (3, 3, 6, 3), {"padding": "same", "strides": [2, 1]}),
     "stride skips cells": ((9, 9, 18), (1, 2, 18, 1), {"strides": [4, 3]}),
+    "5x5 strided": (
+        (11, 18, 17), (5, 5, 17, 1), {"padding": "same", "strides": [2, 2]}),
+    "7x7": ((8, 19, 20), (7, 7, 20, 1), {"padding": "same"}),
+    "7x7 strided": (
+        (9, 20, 20), (7, 7, 20, 1), {"padding": "same", "strides": [2, 2]}),
+    "4x6": ((9, 12, 12), (4, 6, 12, 1), {"padding": "same"}),
+    "11 taps": ((2, 13, 9), (1, 11, 9, 1), {"padding": "same"}),
+    "dilated far": ((9, 9, 19), (3, 3, 19, 1), {"padding": "same", "dilation": [4, 4]}),
+    "dilated and strided": (
+        (9, 20, 11), (3, 3, 11, 1), {"padding": [2, 2, 2, 2], "strides": [1, 2],
+        "dilation": [2, 4]}),
+    "2 KB from pixel to pixel": ((11, 6, 512), (3, 3, 512, 1), {"padding": "same"}),
+    "2 KB, strided": (
+        (19, 5, 512), (3, 3, 512, 1), {"padding": "same", "strides": [2, 2]}),
+    "2 KB, multiplier": ((10, 5, 128), (3, 3, 128, 4), {"padding": "same"}),
     "1x1": ((5, 6, 21), (1, 1, 21, 1), {}),
 }  # fmt: skip
 
