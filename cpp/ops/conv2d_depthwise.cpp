@@ -122,7 +122,7 @@ class ConvDepthwise final : public ConvAlgorithm {
 
     Signature plan() override {
         Signature signature;
-        constexpr double kSlower = 2;  // a multiply-add takes than one of a dense convolution
+        constexpr double kSlower = 5;  // a multiply-add takes than one of a dense convolution
         const double work = kSlower * p_.flops() / static_cast<double>(p_.batch);
         pieces_ = multiplier_ == 1 && !p_.all_by_image && cuts_images(p_.batch, work)
                       ? std::min(kPieces, p_.height.out)
