@@ -95,7 +95,7 @@ enum class Gate { kNone, kRelu, kClipped };
 
 template <Gate kGate>
 struct Constant {
-    static constexpr Gate value = kGate;
+    static constexpr Gate kValue = kGate;
 };
 
 /// body(Constant<the norm's gate>)
@@ -206,13 +206,13 @@ void channel_norm(const ChannelNorm& norm, float* y) noexcept {
 void channel_norm_sums(const ChannelNorm& norm, float* sums, float* products) noexcept {
     for_gate(norm, [&](auto gate) {
         for_columns(norm.channels, [&](const auto& columns) {
-            sums_of<decltype(gate)::value>(columns, norm, sums, products);
+            sums_of<decltype(gate)::kValue>(columns, norm, sums, products);
         });
     });
 }
 
 void channel_norm_backward(const ChannelNorm& norm, float* dx) noexcept {
-    for_gate(norm, [&](auto gate) { backward_of<decltype(gate)::value>(norm, dx); });
+    for_gate(norm, [&](auto gate) { backward_of<decltype(gate)::kValue>(norm, dx); });
 }
 
 }  // namespace pronghorn::PRONGHORN_ISA

@@ -183,13 +183,14 @@ struct Gradient {
     }
 };
 
-/// Strips of kPixels outputs from output `first` to `last`, a strip of all rows at a time.
+/// Strips of kPixels outputs from output `first` to `last`, row by row: maps that come from memory
+/// are read in its order.
 template <typename Pass, int kTaps, int kStride, typename Lanes, int kPixels>
 void walk_strips(const typename Pass::Block& block, int64_t first, int64_t last) {
-    for (; first < last; first += kPixels) {
-        const Inputs inputs(block.columns, block.x_pixel, first);
-        for (int64_t h = 0; h < block.out_h; ++h) {
-            Pass::template strip<kTaps, kStride, kPixels, Lanes>(block, inputs, first, h);
+    for (int64_t h = 0; h < block.out_h; ++h) {
+        for (int64_t p = first; p < last; p += kPixels) {
+            const Inputs inputs(block.columns, block.x_pixel, p);
+            Pass::template strip<kTaps, kStride, kPixels, Lanes>(block, inputs, p, h);
         }
     }
 }
