@@ -82,8 +82,9 @@ stage_install() { # the README's command, timed and weighed
     [ "$megabytes" -le "$MAX_INSTALL_MEGABYTES" ]
 }
 
-stage_pytest() { # the README's command
-    "$DIR/user/bin/pytest"
+stage_pytest() { # the README's command; tests of ops say how many threads: several at a time
+    printf '%s\n' tests/ops/test_*.py | in_processes 4 "$DIR/user/bin/pytest" -q
+    "$DIR/user/bin/pytest" --ignore tests/ops
 }
 
 stage_isas() { # the other instruction sets, but for what is the same on all; the widest is what
