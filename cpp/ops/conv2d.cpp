@@ -113,8 +113,11 @@ class Convolution final : public Op {
             taps *= static_cast<double>(times * window.kernel);
             summed *= static_cast<double>(times + last);
         }
-        constexpr double kWorthIt = 1.5;
-        if (taps < kWorthIt * summed || pixels < (training ? 600 : 150)) return std::nullopt;
+        constexpr double kWorthIt = 1.5, kMostGrowth = 8;  // of the kernel
+        if (taps < kWorthIt * summed || summed > kMostGrowth * static_cast<double>(p.taps()) ||
+            pixels < (training ? 600 : 150)) {
+            return std::nullopt;
+        }
         const std::string name = text("conv", axes_, "d_transpose");
         return Unrepeated{make_op(name, {{"strides", repeats}, {"padding", crop}}),
                           make_fold_repeats(repeats)};

@@ -159,6 +159,11 @@ KEPT = {
         (4, 4, 16),
         5,
     ),
+    "so many copies that the kernel would be 11 times as large": (
+        lambda: (layers.UpSampling2D(8), layers.Conv2D(2, 3)),
+        (13, 12, 2),
+        4,
+    ),
     "strides": (
         lambda: (layers.UpSampling2D(2), layers.Conv2D(9, 5, strides=3)),
         (16, 16, 5),
