@@ -54,7 +54,7 @@ class ConvWinograd final : public ConvAlgorithm {
             if (once) add_sum();
         });
         if (!once) add_sum();
-        signature.backward_reads[0] = p_.wants_dw;
+        signature.backward_reads[0] = p_.wants_dw || (p_.gate_taken && p_.wants_dx);
         signature.backward_reads_output = p_.masks_dy();
         signature.gradient[1] = signature.gradient[2] =
             gradient_.by_image ? GradientBy::kParts : GradientBy::kOwner;
@@ -141,7 +141,7 @@ class ConvWinograd final : public ConvAlgorithm {
         work_.push_back(work);
     }
 
-    /// Stages that transform kernels and then pass; `behind` is called between the two.
+    /// Stages that transform kernels and then pass; between() may add some between the two.
     template <typename Between>
     void add_passes(Signature& signature, const std::vector<WinogradPass>& passes, Phase phase,
                     Between between) {

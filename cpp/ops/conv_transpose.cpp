@@ -80,11 +80,7 @@ class ConvTranspose final : public Op {
             whole.predicts = context.predicts;
             const bool welcome = context.conv_algorithm == "winograd" || winograd_wins(whole);
             whole_ = welcome ? make_conv_winograd(whole) : nullptr;
-            if (whole_ != nullptr) {
-                Signature signature = whole_->plan();
-                signature.backward_reads[0] |= gate_taken_ && wants_dx;
-                return signature;
-            }
+            if (whole_ != nullptr) return whole_->plan();
         }
         c.wants_dx = true;  // the forward pass
         // Predictions of a few large images are cut into pieces; bias and ReLU are another stage.
