@@ -110,17 +110,6 @@ struct Tile {
         });
     }
 
-    /// The tile's rows of x, pixel after pixel.
-    static void copy_x(const ConvGradient& gradient, const Block& block, float* to) {
-        const float* x = gradient.x + gradient.run_offset[block.run] + block.k;
-        for (int64_t h = block.h; h < block.h_end; ++h) {
-            const float* from = x + h * gradient.x_row + block.w * gradient.x_pixel;
-            for (int64_t w = block.w; w < block.w_end; ++w, from += gradient.x_pixel, to += kRows) {
-                __builtin_memcpy(to, from, kRows * sizeof(float));
-            }
-        }
-    }
-
     /// body(address, row, vector) for every vector of the tile.
     template <typename Body>
     static void for_elements(float* dw, int64_t dw_row, Body body) {
@@ -131,16 +120,6 @@ struct Tile {
         }
     }
 };
-
-using CopyFunction = void (*)(const ConvGradient& gradient, const Block& block, float* to);
-
-template <int kRows>
-CopyFunction copy_of(int64_t rows) {
-    if constexpr (kRows > 1) {
-        if (rows < kRows) return copy_of<kRows - 1>(rows);
-    }
-    return &Tile<kRows, 2, false, SideBySide>::copy_x;
-}
 
 template <int kRows, int kVectors, bool kMasked, template <int> typename Rows>
 TileFunction tile_of(int64_t rows) {
@@ -195,13 +174,18 @@ void add_rows(const ConvGradient& gradient, Block block, int vectors) {
     }
 }
 
-constexpr int64_t kPixels = 256;  // whose dy, 32 KB for two vectors of AVX-512, stays in L1
+// Of a block. Two vectors of dy, 8 KB for AVX2 and 32 KB for AVX-512, stay in L1; with AVX2 so does a
+// line of each pixel of x.
+constexpr int64_t kPixels = kRegisters == 32 ? 256 : 128;
 
 void take_dy(const ConvGradient& gradient, Block& block) {
     block.dy = gradient.dy + block.h * gradient.dy_row + block.w * gradient.dy_pixel + block.column;
     block.dy_row = gradient.dy_row;
     block.dy_pixel = gradient.dy_pixel;
 }
+
+/// From a tile's copy of x to the next; not a multiple of pages.
+constexpr int64_t kTileFloats = most_rows(2, true) * kPixels + 16;
 
 /// The columns of dy that the block needs, side by side.
 void copy_dy(Block& block, int vectors, float* copy) {
@@ -236,9 +220,44 @@ void add_copied_tiles(const ConvGradient& gradient, Block block, const RowTiles&
     for (int64_t tile = first; tile < end; ++tile) {
         const int64_t rows = cut.size(tile);
         block.row = row + cut.begin(tile);
-        copied.x = x_copy + (cut.begin(tile) - cut.begin(first)) * pixels;
+        copied.x = x_copy + (tile - first) * kTileFloats;
         copied.x_pixel = rows;
         (masked ? tile_with<2, true> : tile_with<2, false>)(rows, true)(copied, block);
+    }
+}
+
+/// The rows of x of tiles [first, end) of a run: a copy for each tile, pixel by pixel. Whole
+/// vectors are copied for all pixels but the last ones: what they hold beyond a tile's rows is
+/// written over by its next pixels.
+void copy_x(const ConvGradient& gradient, const Block& block, const RowTiles& cut, int64_t first,
+            int64_t end, float* to) {
+    constexpr int kVectors = (most_rows(2, true) + kLanes - 1) / kLanes;
+    const int64_t larger = min_of(end, cut.larger > first ? cut.larger : first);
+    const float* x = gradient.x + gradient.run_offset[block.run] + cut.begin(first);
+    const int64_t width = block.w_end - block.w;
+    int64_t pixel = 0, rest = (block.h_end - block.h) * width;
+    for (int64_t h = block.h; h < block.h_end; ++h) {
+        const float* row = x + h * gradient.x_row + block.w * gradient.x_pixel;
+        for (int64_t w = 0; w < width; ++w, row += gradient.x_pixel, ++pixel, --rest) {
+            const float* from = row;
+            float* tile = to;
+            const auto copy = [&](int64_t count, int64_t rows) {
+                float* place = tile + pixel * rows;
+                tile += count * kTileFloats;
+                if (rest * rows >= rows + kVectors * kLanes) {
+                    for (; count > 0; --count, from += rows, place += kTileFloats) {
+                        for (int v = 0; v < kVectors; ++v) {
+                            store(place + v * kLanes, load(from + v * kLanes));
+                        }
+                    }
+                }
+                for (; count > 0; --count, from += rows, place += kTileFloats) {
+                    for (int64_t i = 0; i < rows; ++i) place[i] = from[i];
+                }
+            };
+            copy(larger - first, cut.rows + 1);
+            copy(end - larger, cut.rows);
+        }
     }
 }
 
@@ -246,19 +265,14 @@ void add_copied_tiles(const ConvGradient& gradient, Block block, const RowTiles&
 /// copied and serve all pairs of vectors of columns. Leaves a last single vector, where there is
 /// one.
 void add_pairs_copied(const ConvGradient& gradient, Block& block, float* dy_copy) {
-    constexpr int kMost = most_rows(2, true), kTiles = 98 / kMost;
-    alignas(64) float x_copy[kTiles * kMost * kPixels];
-    const int64_t pixels = (block.h_end - block.h) * (block.w_end - block.w);
+    constexpr int kMost = most_rows(2, true), kTiles = 98 * 256 / kPixels / kMost;
+    alignas(64) float x_copy[kTiles * kTileFloats];
     const RowTiles cut(gradient.run_length, kMost);
     Block part = block;
     for (part.run = 0; part.run < gradient.runs; ++part.run) {
         for (int64_t first = 0; first < cut.tiles; first += kTiles) {
             const int64_t end = min_of(first + kTiles, cut.tiles);
-            for (int64_t tile = first; tile < end; ++tile) {
-                part.k = cut.begin(tile);
-                copy_of<kMost>(cut.size(tile))(gradient, part,
-                                               x_copy + (part.k - cut.begin(first)) * pixels);
-            }
+            copy_x(gradient, part, cut, first, end, x_copy);
             for (part.column = 0; gradient.out_c - part.column > kLanes;
                  part.column += 2 * kLanes) {
                 const int64_t rest = gradient.out_c - part.column - kLanes;
@@ -278,8 +292,9 @@ void add_block(const ConvGradient& gradient, Block block) {
     // Many passes over wide pixels: a copy shares neither pages nor ways of the cache.
     constexpr int64_t kWide = 8 * kLanes;
     const bool copies_dy = gradient.runs * gradient.run_length >= 256 && gradient.dy_pixel >= kWide;
-    const int64_t narrowest = min_of(gradient.x_pixel, min_of(gradient.run_length, gradient.out_c));
-    if (narrowest >= 2 * kWide) add_pairs_copied(gradient, block, copy);
+    constexpr int64_t kLeast = kRegisters == 32 ? 2 * kWide : kWide;
+    const int64_t narrowest = min_of(gradient.x_pixel, gradient.run_length);
+    if (narrowest >= kLeast && gradient.out_c >= 2 * kWide) add_pairs_copied(gradient, block, copy);
     while (block.column < gradient.out_c) {
         const int64_t rest = gradient.out_c - block.column;
         const int vectors = rest > kLanes ? 2 : 1;
