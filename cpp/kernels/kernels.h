@@ -151,8 +151,9 @@ struct WinogradTaps {
 };
 
 /// Taps of w at their points as the b of a WinogradProduct: depth in_c, columns out_c; transposed
-/// (dx: turned by 180 degrees) the other way round. Only the rows [begin, end) of each plane, zeros
-/// behind the depth, and its columns [column, column_end), where b begins.
+/// (dx: turned by 180 degrees, zeros behind the taps that exist) the other way round. Only the rows
+/// [begin, end) of each plane, zeros behind the depth, and its columns [column, column_end), where
+/// b begins.
 struct WinogradFilter {
     WinogradTaps from;
     const float* w;

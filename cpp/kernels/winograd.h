@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Winograd F(4x4, 3x3), F(2x2, 5x5) and F(4x4, 2x2) along one axis, with the points 0, +-3/4, +-3/2
-// and, but for 2 taps, infinity (Lavin and Gray 2015; these points give half the error of 0, +-1,
-// +-2):
+// and infinity, for 2 taps +-1/2, +-5/4 and infinity (Lavin and Gray 2015; these points give half
+// the error of 0, +-1, +-2):
 //   y = At [(G g Gt) * (Bt x B)] A,   dw = Gt [(A dy At) * (Bt x B)] G.
-// The constants of Bt and A are exact in float; all thirds are in G. All forms have the same finite
-// points, and so the same Bt; the lengths of arrays choose between the others.
+// The constants of Bt and A are exact in float; all thirds are in G. The last point is infinity:
+// its products are the last tap's alone. Forms of 6 points have the same Bt; the lengths of arrays
+// choose between the others.
 #pragma once
 
 #include "kernels/kernels.h"
@@ -40,23 +41,37 @@ inline void with_winograd_form(int64_t taps_h, int64_t taps_w, Use use) {
     use(WinogradForm<5, 5>{});
 }
 
+// GCC would make functions of some of these, whose arrays lie in memory: 6 % of a 3 x 3
+// convolution's time, up to a third with strides.
+
 /// Bt: inputs to as many points.
 template <int kPoints>
-inline void winograd_bt(const Vec (&x)[kPoints], Vec (&v)[kPoints]) {
-    const Vec near = set1(-9.0f / 16), far = set1(-9.0f / 4), sum = set1(-45.0f / 16);
-    const Vec even_near = fma(x[2], far, x[4]), odd_near = fma(x[1], far, x[3]) * set1(0.75f);
-    const Vec even_far = fma(x[2], near, x[4]), odd_far = fma(x[1], near, x[3]) * set1(1.5f);
-    v[0] = fma(x[0], set1(81.0f / 64), fma(x[2], sum, x[4]));
-    v[1] = even_near + odd_near;
-    v[2] = even_near - odd_near;
-    v[3] = even_far + odd_far;
-    v[4] = even_far - odd_far;
-    if constexpr (kPoints == 6) v[5] = fma(x[1], set1(81.0f / 64), fma(x[3], sum, x[5]));
+[[gnu::always_inline]] inline void winograd_bt(const Vec (&x)[kPoints], Vec (&v)[kPoints]) {
+    if constexpr (kPoints == 5) {
+        const Vec near = set1(-1.0f / 4), far = set1(-25.0f / 16), sum = set1(-29.0f / 16);
+        const Vec odd_near = fma(x[1], far, x[3]), even_near = fma(x[0], far, x[2]) * set1(0.5f);
+        const Vec odd_far = fma(x[1], near, x[3]), even_far = fma(x[0], near, x[2]) * set1(1.25f);
+        v[0] = odd_near + even_near;
+        v[1] = odd_near - even_near;
+        v[2] = odd_far + even_far;
+        v[3] = odd_far - even_far;
+        v[4] = fma(x[0], set1(25.0f / 64), fma(x[2], sum, x[4]));
+    } else {
+        const Vec near = set1(-9.0f / 16), far = set1(-9.0f / 4), sum = set1(-45.0f / 16);
+        const Vec even_near = fma(x[2], far, x[4]), odd_near = fma(x[1], far, x[3]) * set1(0.75f);
+        const Vec even_far = fma(x[2], near, x[4]), odd_far = fma(x[1], near, x[3]) * set1(1.5f);
+        v[0] = fma(x[0], set1(81.0f / 64), fma(x[2], sum, x[4]));
+        v[1] = even_near + odd_near;
+        v[2] = even_near - odd_near;
+        v[3] = even_far + odd_far;
+        v[4] = even_far - odd_far;
+        v[5] = fma(x[1], set1(81.0f / 64), fma(x[3], sum, x[5]));
+    }
 }
 
 /// At: points to 4 or 2 outputs.
-template <int kPoints, int kStep>
-inline void winograd_at(const Vec (&m)[kPoints], Vec (&y)[kStep]) {
+template <int kStep>
+[[gnu::always_inline]] inline void winograd_at(const Vec (&m)[6], Vec (&y)[kStep]) {
     const Vec even_near = m[1] + m[2], odd_near = m[1] - m[2];
     const Vec even_far = m[3] + m[4], odd_far = m[3] - m[4];
     y[0] = m[0] + even_near + even_far;
@@ -65,15 +80,22 @@ inline void winograd_at(const Vec (&m)[kPoints], Vec (&y)[kStep]) {
     } else {
         y[1] = fma(odd_far, set1(1.5f), odd_near * set1(0.75f));
         y[2] = fma(even_far, set1(2.25f), even_near * set1(0.5625f));
-        y[3] = odd_near * set1(27.0f / 64);
-        if constexpr (kPoints == 6) y[3] = fma(odd_near, set1(27.0f / 64), m[5]);
-        y[3] = fma(odd_far, set1(27.0f / 8), y[3]);
+        y[3] = fma(odd_far, set1(27.0f / 8), fma(odd_near, set1(27.0f / 64), m[5]));
     }
 }
 
+[[gnu::always_inline]] inline void winograd_at(const Vec (&m)[5], Vec (&y)[4]) {
+    const Vec even_near = m[0] + m[1], odd_near = m[0] - m[1];
+    const Vec even_far = m[2] + m[3], odd_far = m[2] - m[3];
+    y[0] = even_near + even_far;
+    y[1] = fma(odd_far, set1(1.25f), odd_near * set1(0.5f));
+    y[2] = fma(even_far, set1(25.0f / 16), even_near * set1(0.25f));
+    y[3] = fma(odd_far, set1(125.0f / 64), fma(odd_near, set1(0.125f), m[4]));
+}
+
 /// A: the gradients of 4 or 2 outputs to points.
-template <int kStep, int kPoints>
-inline void winograd_a(const Vec (&y)[kStep], Vec (&d)[kPoints]) {
+template <int kStep>
+[[gnu::always_inline]] inline void winograd_a(const Vec (&y)[kStep], Vec (&d)[6]) {
     Vec even_near = y[0], odd_near = y[1], even_far = y[0], odd_far = y[1];
     if constexpr (kStep == 4) {
         even_near = fma(y[2], set1(0.5625f), even_near);
@@ -88,18 +110,27 @@ inline void winograd_a(const Vec (&y)[kStep], Vec (&d)[kPoints]) {
     d[2] = even_near - odd_near;
     d[3] = even_far + odd_far;
     d[4] = even_far - odd_far;
-    if constexpr (kPoints == 6) d[5] = y[kStep - 1];
+    d[5] = y[kStep - 1];
+}
+
+[[gnu::always_inline]] inline void winograd_a(const Vec (&y)[4], Vec (&d)[5]) {
+    const Vec even_near = fma(y[2], set1(0.25f), y[0]);
+    const Vec odd_near = fma(y[3], set1(0.25f), y[1]) * set1(0.5f);
+    const Vec even_far = fma(y[2], set1(25.0f / 16), y[0]);
+    const Vec odd_far = fma(y[3], set1(25.0f / 16), y[1]) * set1(1.25f);
+    d[0] = even_near + odd_near;
+    d[1] = even_near - odd_near;
+    d[2] = even_far + odd_far;
+    d[3] = even_far - odd_far;
+    d[4] = y[3];
 }
 
 /// G: taps to points.
-template <int kTaps, int kPoints>
-inline void winograd_g(const Vec (&g)[kTaps], Vec (&u)[kPoints]) {
-    Vec even_near = g[0] * set1(-128.0f / 243), odd_near = g[1] * set1(-32.0f / 81);
-    Vec even_far = g[0] * set1(32.0f / 243), odd_far = g[1] * set1(16.0f / 81);
-    if constexpr (kTaps >= 3) {
-        even_near = fma(g[2], set1(-8.0f / 27), even_near);
-        even_far = fma(g[2], set1(8.0f / 27), even_far);
-    }
+template <int kTaps>
+inline void winograd_g(const Vec (&g)[kTaps], Vec (&u)[6]) {
+    Vec even_near = fma(g[2], set1(-8.0f / 27), g[0] * set1(-128.0f / 243));
+    Vec even_far = fma(g[2], set1(8.0f / 27), g[0] * set1(32.0f / 243));
+    Vec odd_near = g[1] * set1(-32.0f / 81), odd_far = g[1] * set1(16.0f / 81);
     if constexpr (kTaps == 5) {
         even_near = fma(g[4], set1(-1.0f / 6), even_near);
         odd_near = fma(g[3], set1(-2.0f / 9), odd_near);
@@ -111,12 +142,22 @@ inline void winograd_g(const Vec (&g)[kTaps], Vec (&u)[kPoints]) {
     u[2] = even_near - odd_near;
     u[3] = even_far + odd_far;
     u[4] = even_far - odd_far;
-    if constexpr (kPoints == 6) u[5] = g[kTaps - 1];
+    u[5] = g[kTaps - 1];
+}
+
+inline void winograd_g(const Vec (&g)[2], Vec (&u)[5]) {
+    const Vec even_near = g[1] * set1(-8.0f / 21), odd_near = g[0] * set1(-16.0f / 21);
+    const Vec even_far = g[1] * set1(8.0f / 21), odd_far = g[0] * set1(32.0f / 105);
+    u[0] = even_near + odd_near;
+    u[1] = even_near - odd_near;
+    u[2] = even_far + odd_far;
+    u[3] = even_far - odd_far;
+    u[4] = g[1];
 }
 
 /// Gt: points to the gradients of taps.
-template <int kPoints, int kTaps>
-inline void winograd_gt(const Vec (&s)[kPoints], Vec (&g)[kTaps]) {
+template <int kTaps>
+inline void winograd_gt(const Vec (&s)[6], Vec (&g)[kTaps]) {
     const Vec even_near = s[1] + s[2], odd_near = s[1] - s[2];
     const Vec even_far = s[3] + s[4], odd_far = s[3] - s[4];
     g[0] = fma(s[0], set1(64.0f / 81),
@@ -124,11 +165,18 @@ inline void winograd_gt(const Vec (&s)[kPoints], Vec (&g)[kTaps]) {
     g[1] = fma(odd_far, set1(16.0f / 81), odd_near * set1(-32.0f / 81));
     if constexpr (kTaps == 3) {
         g[2] = fma(even_far - even_near, set1(8.0f / 27), s[5]);
-    } else if constexpr (kTaps == 5) {
+    } else {
         g[2] = (even_far - even_near) * set1(8.0f / 27);
         g[3] = fma(odd_far, set1(4.0f / 9), odd_near * set1(-2.0f / 9));
         g[4] = fma(even_far, set1(2.0f / 3), fma(even_near, set1(-1.0f / 6), s[5]));
     }
+}
+
+inline void winograd_gt(const Vec (&s)[5], Vec (&g)[2]) {
+    const Vec even_near = s[0] + s[1], odd_near = s[0] - s[1];
+    const Vec even_far = s[2] + s[3], odd_far = s[2] - s[3];
+    g[0] = fma(odd_far, set1(32.0f / 105), odd_near * set1(-16.0f / 21));
+    g[1] = fma(even_far - even_near, set1(8.0f / 21), s[4]);
 }
 
 /// An axis of one tap stays as it is.

@@ -35,6 +35,16 @@ int64_t tap_of(const WinogradTaps& taps, int i, int j) {
     return (taps.slice * rows.size + row) * columns.size + column;
 }
 
+/// The same of the kernel turned by 180 degrees, whose taps begin with the last that exists.
+int64_t turned_tap_of(const WinogradTaps& taps, int i, int j) {
+    const auto last = [](const WinogradTaps::Axis& axis) {
+        const int64_t count = (axis.size - axis.first + axis.stride - 1) / axis.stride;
+        return static_cast<int>(count < axis.taps ? count : axis.taps) - 1;
+    };
+    const int row = last(taps.rows) - i, column = last(taps.columns) - j;
+    return row < 0 || column < 0 ? -1 : tap_of(taps, row, column);
+}
+
 template <typename Form>
 void filter_forward(const WinogradFilter& filter) {
     constexpr int kColumns = Form::Columns::kTaps, kAll = Form::Rows::kTaps * kColumns;
@@ -63,8 +73,7 @@ void transpose_square(const WinogradFilter& filter, int64_t k, int rows, int64_t
     const int valid = from.out_c - k < rows ? static_cast<int>(from.out_c - k) : rows;
     alignas(64) float turned[kAll][kLanes][kLanes];  // tap, output channel, input channel
     for (int t = 0; t < kAll; ++t) {
-        const int turned_t = kAll - 1 - t;
-        const int64_t tap = tap_of(from, turned_t / kColumns, turned_t % kColumns);
+        const int64_t tap = turned_tap_of(from, t / kColumns, t % kColumns);
         const int64_t at = (tap < 0 ? 0 : tap) * from.in_c + filter.column + c;
         const float* w = filter.w + at * from.out_c + k;
         Vec square[kLanes];

@@ -67,7 +67,10 @@ struct Reached {
         const int64_t lattices = window.dilation;
         const int64_t cells = ceil_div(ceil_div(window.in - first, window.stride), lattices);
         x = {window.in, -first, ceil_div(cells, side.step), window.stride * lattices, lattices};
-        y = {window.out, (side.taps - 1) * lattices - output, x.tiles, lattices, lattices};
+        // Of the taps that exist the turned kernel has the last one first.
+        const int64_t taps =
+            std::min(side.taps, ceil_div(window.kernel - first_tap, window.stride));
+        y = {window.out, (taps - 1) * lattices - output, x.tiles, lattices, lattices};
     }
     WinogradTiles::Axis x, y;
 };
@@ -140,6 +143,8 @@ WinogradPass::WinogradPass(const ConvProblem& p, bool gathers, int64_t lattice)
             from.push_back(dy);
         }
     }
+    for (const WinogradTaps& of : taps) needed_.emplace_back(shape, of);
+    for (const WinogradPoints& of : needed_) points_of_all_ += of.count();
     const auto phases = static_cast<int64_t>(from.size());
     channels = phases == 1 ? from[0].channels : round_up(from[0].channels, kernels.lanes);
     depth = phases * channels;
@@ -187,7 +192,37 @@ int64_t WinogradPass::u_plane() const {
 
 Stage WinogradPass::stage(Phase phase, int64_t part) const {
     return {phase, by_image, tasks(), (shape.points + 1) * to.plane,
-            flops_of(shape.points, tiles, depth, columns_of(part).count)};
+            flops_of(points_of_all_, tiles, channels, columns_of(part).count)};
+}
+
+void WinogradPass::multiply(const Kernels& kernels, const WinogradProduct& product) const {
+    const auto phases = static_cast<int64_t>(needed_.size());
+    if (points_of_all_ == phases * shape.points) return kernels.winograd_product(product);
+    WinogradProduct part = product;
+    part.points = 1;
+    for (int64_t point = 0; point < shape.points; ++point) {
+        const int64_t row = point / shape.columns.points, column = point % shape.columns.points;
+        const auto needs = [&](int64_t phase) {
+            return phase < phases && needed_[static_cast<size_t>(phase)].has(row, column);
+        };
+        part.c = product.c + point * product.c_plane;
+        part.accumulate = false;
+        for (int64_t phase = 0, end; phase < phases; phase = end + 1) {
+            end = phase;
+            while (needs(end)) ++end;
+            if (end == phase) continue;
+            part.a = product.a + point * product.a_plane + phase * channels;
+            part.b = product.b + point * product.b_plane + phase * channels * panel;
+            part.depth = (end - phase) * channels;
+            kernels.winograd_product(part);
+            part.accumulate = true;
+        }
+        if (part.accumulate) continue;
+        for (int64_t tile = 0; tile < product.rows; ++tile) {
+            std::fill_n(part.c + tile * product.c_row, round_up(product.columns, kernels.lanes),
+                        0.0f);
+        }
+    }
 }
 
 WinogradGradientPass::WinogradGradientPass(const ConvProblem& p)
@@ -229,11 +264,31 @@ WinogradGradientPass::WinogradGradientPass(const ConvProblem& p)
     part = db_begin + db_size;
 }
 
+int64_t WinogradGradientPass::points() const {
+    int64_t points = 0;
+    for (const WinogradTaps& of : taps) points += WinogradPoints(shape, of).count();
+    return points;
+}
+
+void WinogradGradientPass::multiply(const Kernels& kernels, const WinogradProduct& product,
+                                    size_t phase) const {
+    const WinogradPoints needed(shape, taps[phase]);
+    if (needed.count() == shape.points) return kernels.winograd_product(product);
+    WinogradProduct part = product;
+    part.points = needed.columns;
+    for (int64_t row = 0; row < needed.rows; ++row) {
+        const int64_t point = row * shape.columns.points;
+        part.a = product.a + point * product.a_plane;
+        part.b = product.b + point * product.b_plane;
+        part.c = product.c + point * product.c_plane;
+        kernels.winograd_product(part);
+    }
+}
+
 Stage WinogradGradientPass::stage(bool wants_dw) const {
-    const auto phases = static_cast<int64_t>(taps.size());
     return {Phase::kBackward, by_image, by_image ? 1 : x_sums() * dy_blocks * groups,
             scratch() + (by_image ? db_size : 0),
-            wants_dw ? flops_of(shape.points, tiles, phases * x[0].channels, dy.channels) : 0.0};
+            wants_dw ? flops_of(points(), tiles, x[0].channels, dy.channels) : 0.0};
 }
 
 }  // namespace pronghorn

@@ -43,6 +43,23 @@ struct WinogradShape {
     int64_t points;
 };
 
+/// Of a phase: the points its taps need. At the last one of an axis, infinity, there is only the
+/// last tap, which kernels that end before it do not have.
+struct WinogradPoints {
+    WinogradPoints(const WinogradShape& shape, const WinogradTaps& taps)
+        : rows(of(shape.rows, taps.rows)), columns(of(shape.columns, taps.columns)) {}
+
+    bool has(int64_t row, int64_t column) const { return row < rows && column < columns; }
+    int64_t count() const { return rows * columns; }
+
+    int64_t rows, columns;
+
+   private:
+    static int64_t of(const WinogradSide& side, const WinogradTaps::Axis& axis) {
+        return side.points - (axis.first + axis.stride * (side.taps - 1) >= axis.size ? 1 : 0);
+    }
+};
+
 /// Block `number` of `count` of the channels, beginning with a whole panel.
 Range channel_block(int64_t channels, int64_t panel, int64_t number, int64_t count);
 
@@ -65,6 +82,9 @@ struct WinogradPass {
     /// Floats from a plane of a part's transformed kernel to the next, and of all planes.
     int64_t u_plane() const;
     int64_t packed() const { return shape.points * u_plane(); }
+    /// A set-up product of all points, depth and b being those of all phases, at the points that
+    /// they need.
+    void multiply(const Kernels& kernels, const WinogradProduct& product) const;
     Range columns_of(int64_t part) const { return channel_block(to.channels, panel, part, parts); }
     int64_t tasks() const { return by_image ? 1 : blocks * column_blocks; }
     Stage stage(Phase phase, int64_t part) const;
@@ -90,6 +110,8 @@ struct WinogradPass {
 
    private:
     void cut(bool kernel_moves, int64_t passes);
+    std::vector<WinogradPoints> needed_;  // by phase
+    int64_t points_of_all_ = 0;
 };
 
 /// The sums over tiles for dw and db. Where an image has tiles enough, and kernels are small beside
@@ -104,8 +126,10 @@ struct WinogradGradientPass {
         return std::max(shape.points * (x[0].plane + dy.plane + sum_plane), db_size);
     }
     int64_t x_sums() const { return static_cast<int64_t>(taps.size()) * x_blocks; }
-    /// Of all phases.
-    int64_t points() const { return static_cast<int64_t>(taps.size()) * shape.points; }
+    /// Of all phases, those they need.
+    int64_t points() const;
+    /// The same of one phase.
+    void multiply(const Kernels& kernels, const WinogradProduct& product, size_t phase) const;
     Stage stage(bool wants_dw) const;
     int64_t sum_tasks() const { return ceil_div(dw_size, kSumBlock); }
 

@@ -166,6 +166,9 @@ WINOGRAD_CASES = {
     "4x4, strides, both": ((6, 7, 160), (4, 200), "same", STRIDES),
     "5x5, strides": ((8, 7, 5), (5, 7), "valid", STRIDES),
     "6x6, strides": ((11, 12, 20), (6, 16), [1, 2, 2, 0], STRIDES),
+    "7x7, strides of 3": ((14, 13, 17), (7, 18), [2, 3, 1, 2], ("strides", [3, 3])),
+    "3x3, strides, both": ((7, 6, 160), (3, 200), "valid", STRIDES),
+    "3x3, strides, padding without image": ((5, 3, 3), (3, 5), [5, 4, 3, 6], STRIDES),
     "5x5, strides of 3": ((13, 14, 16), (5, 17), "same", ("strides", [3, 3])),
     "10x10, strides": ((17, 18, 6), (10, 7), "same", STRIDES),
     "dilation": ((12, 9, 7), (3, 18), "same", DILATION),
@@ -200,6 +203,7 @@ WINOGRAD_BY_IMAGE = {
     "dw, blocks of channels": ((39, 40, 18), (3, 131), "same"),
     "5x5, no dw": ((15, 16, 18), (5, 17), "valid"),
     "5x5, dw": ((50, 49, 16), (5, 17), "same"),
+    "3x3, strides, dw": ((81, 83, 17), (3, 18), "same", STRIDES),
     "4x4, strides, no dw": ((57, 56, 17), (4, 18), "same", STRIDES),
     "4x4, strides, dw": ((81, 83, 16), (4, 17), "valid", STRIDES),
     "dilation, dw": ((41, 44, 16), (3, 17), "same", ("dilation", [3, 3])),
@@ -235,7 +239,7 @@ def winograd_plan(isa, arrays_of, stride, training):
 
 @pytest.mark.parametrize("isa", _core.supported_isas())
 @pytest.mark.parametrize("channels", [(128, 128), (64, 32), (512, 33), (33, 512)])
-@pytest.mark.parametrize(("taps", "stride"), [(3, 1), (5, 1), (4, 2), (5, 2)])
+@pytest.mark.parametrize(("taps", "stride"), [(3, 1), (5, 1), (3, 2), (4, 2), (5, 2)])
 def test_winograd_errs_by_a_millionth(isa, taps, stride, channels):
     in_c, out_c = channels
     size = [14 * stride, 15 * stride]

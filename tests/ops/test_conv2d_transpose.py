@@ -49,6 +49,8 @@ WINOGRAD_CASES = {
     "deep": ((5, 4, 200), (4, 4, 150, 200), {"strides": [2, 2], "padding": "same"}),
     "by image": ((28, 29, 17), (4, 4, 16, 17), {"strides": [2, 2], "padding": "same"}),
     "by image, dw": ((41, 42, 17), (3, 3, 16, 17), {"padding": "same"}),
+    "strides, by image, dw": (
+        (42, 41, 17), (3, 3, 16, 17), {"strides": [2, 2], "padding": "same"}),
 }  # fmt: skip
 
 
