@@ -174,8 +174,8 @@ void add_rows(const ConvGradient& gradient, Block block, int vectors) {
     }
 }
 
-// Of a block. Two vectors of dy, 8 KB for AVX2 and 32 KB for AVX-512, stay in L1; with AVX2 so does a
-// line of each pixel of x.
+// Of a block. Two vectors of dy, 8 KB for AVX2 and 32 KB for AVX-512, stay in L1; with AVX2 so does
+// a line of each pixel of x.
 constexpr int64_t kPixels = kRegisters == 32 ? 256 : 128;
 
 void take_dy(const ConvGradient& gradient, Block& block) {
