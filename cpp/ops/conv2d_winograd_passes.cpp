@@ -96,6 +96,12 @@ bool may_join_chains(const ConvProblem& p) {
 
 }  // namespace
 
+int64_t needed_points(const WinogradShape& shape, const std::vector<WinogradTaps>& phases) {
+    int64_t points = 0;
+    for (const WinogradTaps& phase : phases) points += WinogradPoints(shape, phase).count();
+    return points;
+}
+
 Range channel_block(int64_t channels, int64_t panel, int64_t number, int64_t count) {
     const int64_t panels = ceil_div(channels, panel);
     const int64_t begin = panels * number / count * panel;
@@ -143,8 +149,6 @@ WinogradPass::WinogradPass(const ConvProblem& p, bool gathers, int64_t lattice)
             from.push_back(dy);
         }
     }
-    for (const WinogradTaps& of : taps) needed_.emplace_back(shape, of);
-    for (const WinogradPoints& of : needed_) points_of_all_ += of.count();
     const auto phases = static_cast<int64_t>(from.size());
     channels = phases == 1 ? from[0].channels : round_up(from[0].channels, kernels.lanes);
     depth = phases * channels;
@@ -192,18 +196,20 @@ int64_t WinogradPass::u_plane() const {
 
 Stage WinogradPass::stage(Phase phase, int64_t part) const {
     return {phase, by_image, tasks(), (shape.points + 1) * to.plane,
-            flops_of(points_of_all_, tiles, channels, columns_of(part).count)};
+            flops_of(needed_points(shape, taps), tiles, channels, columns_of(part).count)};
 }
 
 void WinogradPass::multiply(const Kernels& kernels, const WinogradProduct& product) const {
-    const auto phases = static_cast<int64_t>(needed_.size());
-    if (points_of_all_ == phases * shape.points) return kernels.winograd_product(product);
+    const auto phases = static_cast<int64_t>(taps.size());
+    if (needed_points(shape, taps) == phases * shape.points)
+        return kernels.winograd_product(product);
     WinogradProduct part = product;
     part.points = 1;
     for (int64_t point = 0; point < shape.points; ++point) {
         const int64_t row = point / shape.columns.points, column = point % shape.columns.points;
         const auto needs = [&](int64_t phase) {
-            return phase < phases && needed_[static_cast<size_t>(phase)].has(row, column);
+            return phase < phases &&
+                   WinogradPoints(shape, taps[static_cast<size_t>(phase)]).has(row, column);
         };
         part.c = product.c + point * product.c_plane;
         part.accumulate = false;
@@ -262,12 +268,6 @@ WinogradGradientPass::WinogradGradientPass(const ConvProblem& p)
     db_begin = round_up(dw_size, kUnaligned);
     db_size = round_up(p.transposed ? p.in_c : p.out_c, kernels.panel);
     part = db_begin + db_size;
-}
-
-int64_t WinogradGradientPass::points() const {
-    int64_t points = 0;
-    for (const WinogradTaps& of : taps) points += WinogradPoints(shape, of).count();
-    return points;
 }
 
 void WinogradGradientPass::multiply(const Kernels& kernels, const WinogradProduct& product,

@@ -60,6 +60,9 @@ struct WinogradPoints {
     }
 };
 
+/// Of all phases.
+int64_t needed_points(const WinogradShape& shape, const std::vector<WinogradTaps>& phases);
+
 /// Block `number` of `count` of the channels, beginning with a whole panel.
 Range channel_block(int64_t channels, int64_t panel, int64_t number, int64_t count);
 
@@ -110,8 +113,6 @@ struct WinogradPass {
 
    private:
     void cut(bool kernel_moves, int64_t passes);
-    std::vector<WinogradPoints> needed_;  // by phase
-    int64_t points_of_all_ = 0;
 };
 
 /// The sums over tiles for dw and db. Where an image has tiles enough, and kernels are small beside
@@ -126,8 +127,7 @@ struct WinogradGradientPass {
         return std::max(shape.points * (x[0].plane + dy.plane + sum_plane), db_size);
     }
     int64_t x_sums() const { return static_cast<int64_t>(taps.size()) * x_blocks; }
-    /// Of all phases, those they need.
-    int64_t points() const;
+    int64_t points() const { return needed_points(shape, taps); }
     /// The same of one phase.
     void multiply(const Kernels& kernels, const WinogradProduct& product, size_t phase) const;
     Stage stage(bool wants_dw) const;
