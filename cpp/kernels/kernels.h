@@ -140,10 +140,11 @@ struct WinogradProduct {
 };
 
 /// Of slice `slice` of a kernel (depth, rows.size, columns.size, in_c, out_c) the taps at first +
-/// stride*i for i below `taps` along each axis, 1, 2, 3 or 5; zeros where the kernel ends before.
+/// stride*i for i below `taps` along each axis, 1, 2, 3 or 5, of which `existing` lie in the
+/// kernel; the others are zeros.
 struct WinogradTaps {
     struct Axis {
-        int64_t taps, size, stride, first;
+        int64_t taps, existing, size, stride, first;
     };
     int64_t slice;
     Axis rows, columns;

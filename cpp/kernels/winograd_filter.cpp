@@ -28,20 +28,16 @@ void transform_taps(const Vec (&taps)[Form::Rows::kTaps * Form::Columns::kTaps],
 }
 
 /// Which matrix of the kernel tap (i, j) of the form is, or -1 where the kernel has ended.
-int64_t tap_of(const WinogradTaps& taps, int i, int j) {
+int64_t tap_of(const WinogradTaps& taps, int64_t i, int64_t j) {
     const WinogradTaps::Axis &rows = taps.rows, &columns = taps.columns;
+    if (i >= rows.existing || j >= columns.existing) return -1;
     const int64_t row = rows.first + rows.stride * i, column = columns.first + columns.stride * j;
-    if (row >= rows.size || column >= columns.size) return -1;
     return (taps.slice * rows.size + row) * columns.size + column;
 }
 
 /// The same of the kernel turned by 180 degrees, whose taps begin with the last that exists.
-int64_t turned_tap_of(const WinogradTaps& taps, int i, int j) {
-    const auto last = [](const WinogradTaps::Axis& axis) {
-        const int64_t count = (axis.size - axis.first + axis.stride - 1) / axis.stride;
-        return static_cast<int>(count < axis.taps ? count : axis.taps) - 1;
-    };
-    const int row = last(taps.rows) - i, column = last(taps.columns) - j;
+int64_t turned_tap_of(const WinogradTaps& taps, int64_t i, int64_t j) {
+    const int64_t row = taps.rows.existing - 1 - i, column = taps.columns.existing - 1 - j;
     return row < 0 || column < 0 ? -1 : tap_of(taps, row, column);
 }
 

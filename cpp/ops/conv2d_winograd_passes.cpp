@@ -20,6 +20,12 @@ int64_t row_of(int64_t channels, const Kernels& kernels) {
     return row % 128 == 0 ? row + kUnaligned : row;
 }
 
+/// Every stride-th tap of the kernel.
+WinogradTaps::Axis taps_from(int64_t first, const Window& window, const WinogradSide& side) {
+    const int64_t left = ceil_div(window.kernel - first, window.stride);
+    return {side.taps, std::min(side.taps, left), window.kernel, window.stride, first};
+}
+
 /// A map in tiles.
 WinogradTiles tiles_of(const WinogradShape& shape, int64_t channels) {
     WinogradTiles tiles{};
@@ -59,18 +65,16 @@ WinogradTiles x_tiles(const ConvProblem& p, const WinogradShape& shape, const Wi
 
 /// Along an axis the cells of x that a lattice's taps reach, in tiles, and the outputs they read.
 struct Reached {
-    Reached(const Window& window, const WinogradSide& side, int64_t first_tap) {
-        int64_t first = (first_tap - window.before) % window.stride;
+    Reached(const Window& window, const WinogradSide& side, const WinogradTaps::Axis& taps) {
+        int64_t first = (taps.first - window.before) % window.stride;
         if (first < 0) first += window.stride;
         // That the first cell meets by the first tap; taps go back from there.
-        const int64_t output = (first + window.before - first_tap) / window.stride;
+        const int64_t output = (first + window.before - taps.first) / window.stride;
         const int64_t lattices = window.dilation;
         const int64_t cells = ceil_div(ceil_div(window.in - first, window.stride), lattices);
         x = {window.in, -first, ceil_div(cells, side.step), window.stride * lattices, lattices};
         // Of the taps that exist the turned kernel has the last one first.
-        const int64_t taps =
-            std::min(side.taps, ceil_div(window.kernel - first_tap, window.stride));
-        y = {window.out, (taps - 1) * lattices - output, x.tiles, lattices, lattices};
+        y = {window.out, (taps.existing - 1) * lattices - output, x.tiles, lattices, lattices};
     }
     WinogradTiles::Axis x, y;
 };
@@ -115,11 +119,8 @@ std::vector<WinogradTaps> winograd_phases(const ConvProblem& p) {
     std::vector<WinogradTaps> phases;
     for (int64_t lattice = 0; lattice < winograd_lattices(p); ++lattice) {
         for (int64_t slice = 0; slice < p.depth.kernel; ++slice) {
-            phases.push_back({slice,
-                              {shape.rows.taps, h.kernel, h.stride, lattice / w.stride},
-                              {shape.columns.taps, w.kernel, w.stride, lattice % w.stride},
-                              p.in_c,
-                              p.out_c});
+            phases.push_back({slice, taps_from(lattice / w.stride, h, shape.rows),
+                              taps_from(lattice % w.stride, w, shape.columns), p.in_c, p.out_c});
         }
     }
     return phases;
@@ -134,8 +135,8 @@ WinogradPass::WinogradPass(const ConvProblem& p, bool gathers, int64_t lattice)
     } else {
         const auto begin = taps.begin() + lattice * p.depth.kernel;
         taps = std::vector<WinogradTaps>(begin, begin + p.depth.kernel);
-        const Reached rows(p.height, shape.rows, taps[0].rows.first);
-        const Reached columns(p.width, shape.columns, taps[0].columns.first);
+        const Reached rows(p.height, shape.rows, taps[0].rows);
+        const Reached columns(p.width, shape.columns, taps[0].columns);
         to = tiles_of(shape, p.in_c);
         to.depth = {p.depth.in, 0, p.depth.in, 1, 1};
         to.height = rows.x;
@@ -274,14 +275,14 @@ void WinogradGradientPass::multiply(const Kernels& kernels, const WinogradProduc
                                     size_t phase) const {
     const WinogradPoints needed(shape, taps[phase]);
     if (needed.count() == shape.points) return kernels.winograd_product(product);
-    WinogradProduct part = product;
-    part.points = needed.columns;
+    WinogradProduct in_row = product;
+    in_row.points = needed.columns;
     for (int64_t row = 0; row < needed.rows; ++row) {
         const int64_t point = row * shape.columns.points;
-        part.a = product.a + point * product.a_plane;
-        part.b = product.b + point * product.b_plane;
-        part.c = product.c + point * product.c_plane;
-        kernels.winograd_product(part);
+        in_row.a = product.a + point * product.a_plane;
+        in_row.b = product.b + point * product.b_plane;
+        in_row.c = product.c + point * product.c_plane;
+        kernels.winograd_product(in_row);
     }
 }
 

@@ -56,7 +56,7 @@ struct WinogradPoints {
 
    private:
     static int64_t of(const WinogradSide& side, const WinogradTaps::Axis& axis) {
-        return side.points - (axis.first + axis.stride * (side.taps - 1) >= axis.size ? 1 : 0);
+        return side.points - (axis.existing < axis.taps ? 1 : 0);
     }
 };
 

@@ -41,7 +41,7 @@ struct Shape {
     int64_t tiles_w() const { return tiles_along(out_w(), step(taps)); }
     int64_t tiles() const { return batch * dilation * dilation * tiles_h() * tiles_w(); }
     WinogradTaps all_taps() const {
-        return {0, {rows, rows, 1, 0}, {taps, taps, 1, 0}, in_c, out_c};
+        return {0, {rows, rows, rows, 1, 0}, {taps, taps, taps, 1, 0}, in_c, out_c};
     }
 
     std::string text(const Kernels& kernels) const {
