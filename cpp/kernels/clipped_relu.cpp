@@ -8,10 +8,12 @@ namespace pronghorn::PRONGHORN_ISA {
 void clipped_relu(const ClippedRelu& relu, int64_t size, const float* x, float* y) noexcept {
     const Vec slope = set1(relu.slope), threshold = set1(relu.threshold);
     const Vec ceiling = set1(relu.max_value);
+    // A slope of 0 gives +0 below the threshold, at minus infinity too.
+    const Vec least = set1(relu.slope == 0.0f ? -__FLT_MAX__ : -__builtin_inff());
     for_vectors(size, [=](int64_t i, int count) {
         const Vec v = load_upto(x + i, count);
-        // The sum makes a slope of 0 give +0 below the threshold.
-        const Vec line = select(less(threshold, v), v, slope * (v - threshold) + zero());
+        const Vec below = slope * max_number(least, v - threshold) + zero();
+        const Vec line = select(less(threshold, v), v, below);
         store_upto(y + i, select(less(ceiling, v), ceiling, line), count);
     });
 }

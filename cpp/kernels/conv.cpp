@@ -88,13 +88,15 @@ struct Tile {
     static void close(const Vec (&sums)[kPixels][kVectors], const Conv& conv, const Sweep& sweep,
                       Outputs outputs) {
         const bool activate = conv.relu && sweep.closes;
+        const Vec ceiling = set1(conv.ceiling);
 #pragma GCC unroll 32
         for (int p = 0; p < kPixels; ++p) {
             float* y = outputs.next() + sweep.column;
 #pragma GCC unroll 4
             for (int v = 0; v < kVectors; ++v) {
-                // In this order NaN stays NaN.
-                const Vec sum = activate ? max_number(zero(), sums[p][v]) : sums[p][v];
+                // relu() with one instruction: in this order NaN stays NaN.
+                const Vec sum =
+                    activate ? min_number(ceiling, max_number(zero(), sums[p][v])) : sums[p][v];
                 if (masked(v)) {
                     store_partial(y + v * kLanes, sum, sweep.tail);
                 } else {

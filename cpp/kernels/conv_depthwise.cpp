@@ -119,6 +119,7 @@ struct Forward {
         float* y_first = block.y + h * block.y_row + first * block.y_pixel;
         const float *w_first = block.w, *bias = block.bias;
         const Vec least = block.relu ? zero() : set1(-__builtin_inff());
+        const Vec most = set1(block.relu ? block.ceiling : __builtin_inff());
         const int64_t y_pixel = block.y_pixel;
         Lanes::for_each(block.channels, [=](int64_t c, Lanes lanes) {
             Vec sums[kPixels];
@@ -140,7 +141,9 @@ struct Forward {
             float* y = y_first + c;
             const int64_t step = walked(y_pixel);
 #pragma GCC unroll 8
-            for (int p = 0; p < kPixels; ++p, y += step) lanes.put(y, max_number(least, sums[p]));
+            for (int p = 0; p < kPixels; ++p, y += step) {
+                lanes.put(y, min_number(most, max_number(least, sums[p])));
+            }
         });
     }
 };

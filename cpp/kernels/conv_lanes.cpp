@@ -113,12 +113,13 @@ template <int kPixels, int kChannels>
 inline void store_sums(Vec (&sums)[kPixels][kChannels], const Conv& conv,
                        float* const (&y)[kPixels]) {
     const bool rectify = conv.relu;  // of its own, as stores might change it
+    const Vec ceiling = set1(conv.ceiling);
 #pragma GCC unroll 32
     for (int p = 0; p < kPixels; ++p) {
 #pragma GCC unroll 32
         for (int c = 0; c < kChannels; ++c) {
             // relu() with one instruction: a NaN in the second operand is what max_number returns.
-            if (rectify) sums[p][c] = max_number(zero(), sums[p][c]);
+            if (rectify) sums[p][c] = min_number(ceiling, max_number(zero(), sums[p][c]));
             store(y[p] + c * kLanes, sums[p][c]);
         }
     }

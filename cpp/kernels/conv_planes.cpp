@@ -68,6 +68,7 @@ void tile(const ConvPlanes& conv, int64_t out, int64_t index, int64_t blocks, in
     }
     // Of their own, as stores might change what `conv` refers to.
     const bool rectify = conv.relu;
+    const Vec ceiling = set1(conv.ceiling);
     const float *gate = conv.gate, *all_y = conv.y;
     const int64_t plane = conv.out_h * conv.out_w;
 #pragma GCC unroll 8
@@ -75,7 +76,7 @@ void tile(const ConvPlanes& conv, int64_t out, int64_t index, int64_t blocks, in
 #pragma GCC unroll 8
         for (int v = 0; v < kCount; ++v) {
             // relu() with one instruction: a NaN in the second operand is what max_number returns.
-            Vec sum = rectify ? max_number(zero(), sums[o][v]) : sums[o][v];
+            Vec sum = rectify ? min_number(ceiling, max_number(zero(), sums[o][v])) : sums[o][v];
             float* into = y[v] + o * plane;
             if (gate != nullptr) {
                 const float* at = gate + (into - all_y);

@@ -26,6 +26,7 @@ namespace pronghorn {
 ///   panel).
 /// Lanes layout: x, bias-less strides and y count vectors of `lanes` floats, weights are scalars:
 ///   weight(k, c) = weights[k * w_row + c * w_panel].
+/// act(v) = min(max(v, 0), ceiling) with relu, else v.
 /// `accumulate` adds to y what is summed (then bias is null and relu false). With a gate (of y's
 /// strides) y is 0 where the gate is not above 0, as in PadImage; it may be y itself where sums are
 /// of at most kConvTerms.
@@ -44,6 +45,7 @@ struct Conv {
     bool relu;
     bool accumulate;
     const float* gate;  // or null
+    float ceiling = __builtin_inff();
 };
 
 /// The gradient of a convolution's weights from one image (rows) or one group of images (lanes):
@@ -83,6 +85,7 @@ struct ConvPlanes {
     int64_t out_c, out_h, out_w;
     bool relu;
     const float* gate;  // or null
+    float ceiling = __builtin_inff();
 };
 
 /// dw[i, j, c, o] (+)= sum_{h, w} source(c, i, j, h, w) * dy[o*dy_plane + h*dy_row + w], dw
@@ -195,6 +198,7 @@ struct DepthwiseBlock {
     int64_t y_row, y_pixel;
     int64_t out_h, out_w, channels;
     bool relu;
+    float ceiling = __builtin_inff();
 };
 
 /// dw[i*w_row + j*w_column + c] += sum_{h, p} dy[h*dy_row + p*dy_pixel + c] *

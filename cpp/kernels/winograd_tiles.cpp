@@ -191,6 +191,7 @@ void transform_tiles(const WinogradTiles& tiles, const float* x, const float* ga
 struct Finish {
     Vec bias;
     bool activate;
+    Vec ceiling;
     const float* gate;  // of the tile's corner, or null
 };
 
@@ -228,7 +229,7 @@ void output_vector(const WinogradTiles& tiles, const Cells& cells, const float* 
             __builtin_prefetch(y + j * pixel + ahead, 1);
             if (j >= cells.column_end) continue;
             Vec value = v[j] + finish.bias;
-            if (finish.activate) value = relu(value);
+            if (finish.activate) value = min_number(finish.ceiling, relu(value));
             if (finish.gate != nullptr) {
                 const float* at = finish.gate + i * row + j * pixel;
                 prefetch(at + ahead);
@@ -245,8 +246,8 @@ void output_vector(const WinogradTiles& tiles, const Cells& cells, const float* 
 }
 
 template <typename Form>
-void output_tiles(const WinogradTiles& tiles, const float* bias, bool activate, const float* gate,
-                  float* y) {
+void output_tiles(const WinogradTiles& tiles, const float* bias, bool activate, float ceiling,
+                  const float* gate, float* y) {
     using Outputs = Cells<Form::Rows::kStep, Form::Columns::kStep>;
     WinogradCursor<Form> cursor(tiles, tiles.first), next(tiles, tiles.first + 2);
     const float* from = tiles.planes;
@@ -255,7 +256,7 @@ void output_tiles(const WinogradTiles& tiles, const float* bias, bool activate, 
         const int64_t offset = cursor.offset(), ahead = next.offset() - offset;
         for_vectors(tiles.channels, [&](int64_t c, int count) {
             const Finish finish{bias == nullptr ? zero() : load_upto(bias + c, count), activate,
-                                gate == nullptr ? nullptr : gate + offset + c};
+                                set1(ceiling), gate == nullptr ? nullptr : gate + offset + c};
             (count == kLanes ? output_vector<Form, false, Outputs>
                              : output_vector<Form, true, Outputs>)(tiles, cells,
                                                                    from + winograd_place(tiles, c),
@@ -287,10 +288,10 @@ void winograd_gradient(const WinogradTiles& tiles, const float* dy, const float*
     transform<GradientTransform>(tiles, dy, gate, db);
 }
 
-void winograd_output(const WinogradTiles& tiles, const float* bias, bool activate,
+void winograd_output(const WinogradTiles& tiles, const float* bias, bool activate, float ceiling,
                      const float* gate, float* y) noexcept {
     with_winograd_form(tiles.taps_h, tiles.taps_w, [&](auto form) {
-        output_tiles<decltype(form)>(tiles, bias, activate, gate, y);
+        output_tiles<decltype(form)>(tiles, bias, activate, ceiling, gate, y);
     });
 }
 

@@ -58,7 +58,7 @@ class BatchNorm final : public Op {
         if (relu_ || activation != Activation::kRelu) return false;
         return relu_ = true;
     }
-    bool fuse_clipped_relu(float ceiling) override {
+    bool fuse_clipped_relu(float ceiling, bool /*training*/) override {
         if (relu_) return false;
         ceiling_ = ceiling;
         return relu_ = true;

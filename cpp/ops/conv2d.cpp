@@ -70,6 +70,11 @@ class Convolution final : public Op {
         if (activation != Activation::kRelu || problem_.relu) return false;
         return problem_.relu = true;
     }
+    bool fuse_clipped_relu(float ceiling, bool training) override {
+        if (training || problem_.relu) return false;
+        problem_.ceiling = ceiling;
+        return problem_.relu = true;
+    }
 
     bool gives_gate() const override { return problem_.relu; }
     void give_gate() override { problem_.gate_given = true; }

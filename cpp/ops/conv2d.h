@@ -2,6 +2,7 @@
 // A convolution as its algorithms see it, and the list they stand in.
 #pragma once
 
+#include <limits>
 #include <memory>
 
 #include "ops/op.h"
@@ -16,6 +17,7 @@ struct ConvProblem {
     int64_t batch = 0, in_c = 0, out_c = 0, groups = 1;
     Window depth{1, 1}, height{1, 1}, width{1, 1};
     bool bias = false, relu = false;
+    float ceiling = std::numeric_limits<float>::infinity();  // of the ReLU, in predictions
     bool gate_given = false;  // whoever reads y has masked dy by the ReLU
     bool gate_taken = false;  // dx is masked by the ReLU before x
     bool wants_dx = false, wants_dw = false, wants_db = false;
@@ -51,6 +53,10 @@ struct ConvProblem {
         const int64_t terms = taps() * group_in();
         return 2.0 * static_cast<double>(batch * depth.out * height.out * width.out) *
                static_cast<double>(terms * out_c);
+    }
+    /// The ReLU, if there is one, of y itself.
+    void activate(int64_t size, float* y) const noexcept {
+        if (relu) kernels->clipped_relu({0.0f, 0.0f, ceiling}, size, y, y);
     }
     /// dy is masked where y is not above 0.
     bool masks_dy() const { return relu && !gate_given; }

@@ -203,7 +203,7 @@ class ConvDepthwise final : public ConvAlgorithm {
                                              maps.bias, h.tap_step * w_row, v.tap_step * channels_,
                                              maps.y + h.first * y_row + v.first * channels_,
                                              h.step * y_row, v.step * channels_, h.count, v.count,
-                                             channels_, maps.relu});
+                                             channels_, maps.relu, p_.ceiling});
             }
         });
     }

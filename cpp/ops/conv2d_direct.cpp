@@ -319,7 +319,7 @@ class ConvDirect final : public ConvAlgorithm {
         conv.out_h = piece.rows.count;
         conv.out_w = p_.width.out;
         conv.out_c = piece.columns.count;
-        conv.relu = p_.relu;
+        conv.relu = p_.relu, conv.ceiling = p_.ceiling;
         convolve_all(conv, {p_.depth.out, p_.depth.stride * padded_plane(),
                             p_.height.out * p_.width.out * p_.out_c, group_in_,
                             packs_forward_ ? forward_group_ : group_out_, group_out_});

@@ -64,7 +64,7 @@ class ConvIm2col final : public ConvAlgorithm {
                  {args.in[1] + group * group_out_, p_.out_c}, p_.bias ? 1.0f : 0.0f,
                  y + row * p_.width.out * p_.out_c + group * group_out_, p_.out_c);
         });
-        if (p_.relu) p_.kernels->activate(Activation::kRelu, p_.out_size(), y, y);
+        p_.activate(p_.out_size(), y);
     }
 
     void backward(const Args& args, int64_t image) const noexcept {

@@ -95,8 +95,7 @@ class ConvPanels final : public ConvAlgorithm {
             p_.kernels->conv_rows(conv);
         }
         for (int64_t pixel = 0; p_.relu && pixel < pixels_; ++pixel) {
-            float* y = args.out + pixel * p_.out_c + begin;
-            p_.kernels->activate(Activation::kRelu, columns, y, y);
+            p_.activate(columns, args.out + pixel * p_.out_c + begin);
         }
     }
 

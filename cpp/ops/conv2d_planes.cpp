@@ -96,7 +96,7 @@ class ConvOnPlanes final : public ConvAlgorithm {
         p_.kernels->conv_planes({source(padded_x(args, image, args.scratch)), args.in[1],
                                  p_.in_c * p_.out_c, p_.out_c, 1, p_.bias ? args.in[2] : nullptr,
                                  args.out + image * p_.out_size(), p_.out_c, p_.height.out,
-                                 p_.width.out, p_.relu, nullptr});
+                                 p_.width.out, p_.relu, nullptr, p_.ceiling});
     }
 
     void backward(const Args& args, int64_t image) const noexcept {

@@ -90,7 +90,7 @@ class ConvPointwise final : public ConvAlgorithm {
             conv.w_row = p_.out_c;
         }
         conv.bias = p_.bias ? args.in[2] : nullptr;
-        conv.relu = p_.relu;
+        conv.relu = p_.relu, conv.ceiling = p_.ceiling;
         p_.kernels->conv_rows(conv);
     }
 

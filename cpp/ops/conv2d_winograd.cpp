@@ -250,7 +250,7 @@ class ConvWinograd final : public ConvAlgorithm {
         product.most_terms = pass.shape.most_terms();
         pass.multiply(*p_.kernels, product);
         p_.kernels->winograd_output(
-            to, maps.bias == nullptr ? nullptr : maps.bias + column, maps.relu,
+            to, maps.bias == nullptr ? nullptr : maps.bias + column, maps.relu, p_.ceiling,
             maps.y_gate == nullptr ? nullptr : maps.y_gate + column, maps.y + column);
     }
 

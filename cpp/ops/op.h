@@ -192,7 +192,7 @@ class Op {
 
     // What fusion asks. Takes `activation` into this op where it can (conv + bias + ReLU):
     virtual bool fuse_activation(Activation /*activation*/) { return false; }
-    virtual bool fuse_clipped_relu(float /*ceiling*/) { return false; }
+    virtual bool fuse_clipped_relu(float /*ceiling*/, bool /*training*/) { return false; }
     /// The ReLU of the op before is undone where it is read: the gradient of input 0 is 0 where
     /// input 0 is not above 0, and the op before, which gives up its gate, need not see to it.
     virtual bool gives_gate() const { return false; }

@@ -36,9 +36,9 @@ void fuse_activations(Graph& graph, const std::vector<int>& wanted) {
         const int producer = producer_of(graph, node.inputs[0]);
         if (producer < 0 || readers_of(graph, wanted, node.inputs[0]) != 1) continue;
         Node& before = graph.nodes[static_cast<size_t>(producer)];
-        if (!(kind ? before.op->fuse_activation(*kind) : before.op->fuse_clipped_relu(*ceiling))) {
-            continue;
-        }
+        const bool taken = kind ? before.op->fuse_activation(*kind)
+                                : before.op->fuse_clipped_relu(*ceiling, graph.training());
+        if (!taken) continue;
         before.output = node.output;
         node.output = -1;
         node.inputs.clear();

@@ -5,6 +5,7 @@
 // value.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -26,6 +27,7 @@ struct Shape {
     int64_t gap =
         0;  // floats without meaning between the pixels of y or dy, and the rows of weights
     bool bias = false, relu = false, accumulate = false, packed = false, gated = false;
+    float ceiling = std::numeric_limits<float>::infinity();
 
     int64_t depth() const { return kernel_h * kernel_w * in_c; }
     int64_t in_h() const { return (out_h - 1) * stride + (kernel_h - 1) * dilation + 1; }
@@ -80,6 +82,7 @@ Shape random_shape(std::mt19937& random) {
     s.accumulate = random() % 4 == 0;
     s.bias = !s.accumulate && random() % 2 == 0;
     s.relu = !s.accumulate && random() % 2 == 0;
+    if (random() % 2 == 0) s.ceiling = 0.5f;
     s.packed = random() % 2 == 0;
     s.gated = random() % 3 == 0;
     return s;
@@ -195,7 +198,8 @@ Doubles convolve(const Shape& s, const Floats& x, const Floats& w, const Floats&
                 double& to = y.at(at);
                 double sum = sums[i] + (s.accumulate ? to : s.bias ? bias[i] : 0.0);
                 const bool shut = s.gated && !(gate.at(at) > 0.0f);
-                to = shut || (s.relu && sum < 0.0) ? 0.0 : sum;
+                if (s.relu) sum = std::clamp<double>(sum, 0.0, s.ceiling);
+                to = shut ? 0.0 : sum;
             }
         }
     }
@@ -259,7 +263,7 @@ void check_conv(const Kernels& kernels, const Shape& s, uint32_t seed) {
     conv.y = y.data();
     conv.y_row = s.y_row(), conv.y_pixel = s.y_pixel();
     conv.out_h = s.out_h, conv.out_w = s.out_w, conv.out_c = s.out_c;
-    conv.relu = s.relu, conv.accumulate = s.accumulate;
+    conv.relu = s.relu, conv.ceiling = s.ceiling, conv.accumulate = s.accumulate;
     conv.gate = s.gated ? gate.data() : nullptr;
     kernels.conv_rows(conv);
     check_close(y.data(), want.data(), s.y_size(), 1e-5, "conv_rows " + s.text(kernels));
@@ -346,7 +350,7 @@ TEST_CASE("conv_rows keeps NaN through relu and open gates") {
         conv.weights = w.data(), conv.w_panel = kernels->panel, conv.w_row = channels;
         conv.y = y.data(), conv.y_row = 2 * channels, conv.y_pixel = channels;
         conv.out_h = 1, conv.out_w = 2, conv.out_c = channels;
-        conv.relu = true;
+        conv.relu = true, conv.ceiling = 6.0f;
         kernels->conv_rows(conv);
         for (int64_t c = 0; c < channels; ++c) {
             CHECK(std::isnan(y[static_cast<size_t>(c)]));

@@ -4,6 +4,7 @@
 // element too many; gaps between the outputs must keep what they held.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <initializer_list>
@@ -126,7 +127,8 @@ std::vector<double> convolve(const Conv& conv, const std::vector<float>& y, int6
                         }
                     }
                     const bool shut = conv.gate && !(conv.gate[&out - want.data()] > 0.0f);
-                    out = shut || (conv.relu && sum < 0) ? 0.0 : sum;
+                    if (conv.relu) sum = std::clamp<double>(sum, 0.0, conv.ceiling);
+                    out = shut ? 0.0 : sum;
                 }
             }
         }
@@ -172,6 +174,7 @@ Conv conv_of(const Shape& s, const std::vector<int64_t>& offsets) {
     conv.out_w = s.out_w;
     conv.out_c = s.out_c;
     conv.relu = s.relu;
+    if (s.gap == 3) conv.ceiling = 0.5f;
     conv.accumulate = s.accumulate;
     return conv;
 }
@@ -220,6 +223,7 @@ TEST_CASE("conv_lanes: NaN passes relu and open gates, and stays in its channel"
         conv.bias = bias.data();
         conv.y = y.data();
         conv.relu = true;
+        conv.ceiling = 6.0f;
         kernels->conv_lanes(conv);
         bool right = true;
         for (size_t i = 0; i < y.size(); ++i) {

@@ -5,7 +5,9 @@
 // begin and end anywhere in the batch.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <random>
 #include <string>
 #include <vector>
@@ -24,6 +26,7 @@ int64_t round_up(int64_t a, int64_t b) { return (a + b - 1) / b * b; }
 struct Shape {
     int64_t rows, taps, batch, in_h, in_w, in_c, out_c, top, left, bottom, right;
     bool relu = false, gated = false;
+    float ceiling = std::numeric_limits<float>::infinity();
     int64_t dilation = 1;
 
     int64_t out_h() const { return in_h + top + bottom - (rows - 1) * dilation; }
@@ -64,6 +67,7 @@ Shape random_shape(int64_t rows, int64_t taps, std::mt19937& random) {
     for (int64_t* pad : {&s.top, &s.bottom}) *pad = upto(reach_h + 1) - 1;
     for (int64_t* pad : {&s.left, &s.right}) *pad = upto(reach_w + 1) - 1;
     s.relu = random() % 2 == 0;
+    if (random() % 2 == 0) s.ceiling = 4.0f;
     s.gated = random() % 2 == 0;
     return s;
 }
@@ -141,7 +145,7 @@ Floats convolve(const Kernels& kernels, const Shape& s, const Floats& x, const F
                                   depth * kernels.panel, m.data(), to.plane, to.row, count, columns,
                                   depth, 50, false});
         kernels.winograd_output(to, bias.empty() ? nullptr : bias.data(), s.relu && !transposed,
-                                y_gate.empty() ? nullptr : y_gate.data(), y.data());
+                                s.ceiling, y_gate.empty() ? nullptr : y_gate.data(), y.data());
     }
     return y;
 }
@@ -160,7 +164,7 @@ void check_forward(const Kernels& kernels, const Shape& s, uint32_t seed) {
             }
         }
     });
-    for (double& value : want) value = s.relu && value < 0 ? 0 : value;
+    for (double& value : want) value = s.relu ? std::clamp<double>(value, 0.0, s.ceiling) : value;
     const Floats y = convolve(kernels, s, x, {}, w, bias, {}, 5 + seed % 30, false);
     check_close(y.data(), want.data(), s.y_size(), 1e-5, "winograd " + s.text(kernels));
 }

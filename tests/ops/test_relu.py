@@ -44,3 +44,15 @@ def test_at_the_bends():
     for isa in isas():
         y = run_op("relu", [x], attributes, isa=isa)
         np.testing.assert_array_equal(y, [[-0.75, -0.25, 0.5 * 0, 1, 6, 6]])
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.5])
+def test_infinities(threshold):
+    """A slope of 0 gives 0 below the threshold, however far."""
+    x = np.array([[-np.inf, np.inf, np.nan]], np.float32)
+    attributes = {"negative_slope": 0.0, "threshold": threshold, "max_value": 6.0}
+    for isa in isas():
+        y = run_op("relu", [x], attributes, isa=isa)
+        np.testing.assert_array_equal(y, [[0, 6, np.nan]])
+    leaky = {"negative_slope": 0.5, "threshold": threshold, "max_value": np.inf}
+    np.testing.assert_array_equal(run_op("relu", [x], leaky), x)
