@@ -99,28 +99,32 @@ class Convolution final : public Op {
 
     /// Along an axis, cell i of x comes `times` times, so that the taps on its copies can be summed
     /// first: the transposed convolution by these sums, `times` being its strides. Two taps become
-    /// three, which a stride leaves no algorithm that would be faster for it.
+    /// three, a kernel so much larger that it takes more pixels to win.
     std::optional<Unrepeated> unrepeated(const std::vector<int64_t>& repeats,
                                          bool training) const override {
         const ConvProblem& p = problem_;
         const Window windows[] = {p.depth, p.height, p.width};
         if (p.groups > 1 || static_cast<int>(repeats.size()) != axes_) return std::nullopt;
         std::vector<int64_t> crop;
+        bool pairs = false;           // of taps
         int64_t pixels = p.batch;     // of x
         double taps = 1, summed = 1;  // for `times` outputs along each axis
         for (int axis = 0; axis < axes_; ++axis) {
             const Window& window = windows[3 - axes_ + axis];
             const int64_t times = repeats[static_cast<size_t>(axis)], last = window.kernel - 1;
-            const bool plain = window.stride == 1 && window.dilation == 1 && last != 1;
+            const bool plain = window.stride == 1 && window.dilation == 1;
             if (!plain || window.before > last || window.after > last) return std::nullopt;
             crop.insert(crop.end(), {last - window.before, last - window.after});
+            pairs |= window.kernel == 2;
             pixels *= window.in / times;
             taps *= static_cast<double>(times * window.kernel);
             summed *= static_cast<double>(times + last);
         }
         constexpr double kWorthIt = 1.5, kMostGrowth = 8;  // of the kernel
         if (taps < kWorthIt * summed || summed > kMostGrowth * static_cast<double>(p.taps()) ||
-            pixels < (training ? 600 : 150)) {
+            pixels < (pairs      ? 1500
+                      : training ? 600
+                                 : 150)) {
             return std::nullopt;
         }
         const std::string name = text("conv", axes_, "d_transpose");

@@ -74,6 +74,14 @@ REPEATED = {
         (9, 11, 14),
         7,
     ),
+    "2 x 2": (
+        lambda: (
+            layers.UpSampling2D(2),
+            layers.Conv2D(21, 2, padding="same", activation="relu"),
+        ),
+        (15, 17, 18),
+        7,
+    ),
     "valid, a factor by axis, no bias": (
         lambda: (layers.UpSampling2D((2, 3)), layers.Conv2D(6, (5, 3), use_bias=False)),
         (8, 13, 5),
@@ -158,6 +166,11 @@ KEPT = {
         lambda: (layers.UpSampling2D(2), layers.Conv2D(21, 3, padding="same")),
         (4, 4, 16),
         5,
+    ),
+    "few pixels for two taps": (
+        lambda: (layers.UpSampling2D(2), layers.Conv2D(21, 2, padding="same")),
+        (13, 14, 16),
+        7,
     ),
     "so many copies that the kernel would be 11 times as large": (
         lambda: (layers.UpSampling2D(8), layers.Conv2D(2, 3)),
