@@ -44,6 +44,21 @@ inline void with_winograd_form(int64_t taps_h, int64_t taps_w, Use use) {
 // GCC would make functions of some of these, whose arrays lie in memory: 6 % of a 3 x 3
 // convolution's time, up to a third with strides.
 
+/// Even and odd parts of a polynomial at the points +-near and +-far, which lie in this order.
+struct WinogradParts {
+    Vec even_near, odd_near, even_far, odd_far;
+
+    [[gnu::always_inline]] static WinogradParts of(const Vec* v) {
+        return {v[0] + v[1], v[0] - v[1], v[2] + v[3], v[2] - v[3]};
+    }
+    [[gnu::always_inline]] void join(Vec* v) const {
+        v[0] = even_near + odd_near;
+        v[1] = even_near - odd_near;
+        v[2] = even_far + odd_far;
+        v[3] = even_far - odd_far;
+    }
+};
+
 /// Bt: inputs to as many points.
 template <int kPoints>
 [[gnu::always_inline]] inline void winograd_bt(const Vec (&x)[kPoints], Vec (&v)[kPoints]) {
@@ -51,20 +66,14 @@ template <int kPoints>
         const Vec near = set1(-1.0f / 4), far = set1(-25.0f / 16), sum = set1(-29.0f / 16);
         const Vec odd_near = fma(x[1], far, x[3]), even_near = fma(x[0], far, x[2]) * set1(0.5f);
         const Vec odd_far = fma(x[1], near, x[3]), even_far = fma(x[0], near, x[2]) * set1(1.25f);
-        v[0] = odd_near + even_near;
-        v[1] = odd_near - even_near;
-        v[2] = odd_far + even_far;
-        v[3] = odd_far - even_far;
+        WinogradParts{odd_near, even_near, odd_far, even_far}.join(v);
         v[4] = fma(x[0], set1(25.0f / 64), fma(x[2], sum, x[4]));
     } else {
         const Vec near = set1(-9.0f / 16), far = set1(-9.0f / 4), sum = set1(-45.0f / 16);
         const Vec even_near = fma(x[2], far, x[4]), odd_near = fma(x[1], far, x[3]) * set1(0.75f);
         const Vec even_far = fma(x[2], near, x[4]), odd_far = fma(x[1], near, x[3]) * set1(1.5f);
         v[0] = fma(x[0], set1(81.0f / 64), fma(x[2], sum, x[4]));
-        v[1] = even_near + odd_near;
-        v[2] = even_near - odd_near;
-        v[3] = even_far + odd_far;
-        v[4] = even_far - odd_far;
+        WinogradParts{even_near, odd_near, even_far, odd_far}.join(v + 1);
         v[5] = fma(x[1], set1(81.0f / 64), fma(x[3], sum, x[5]));
     }
 }
@@ -72,8 +81,7 @@ template <int kPoints>
 /// At: points to 4 or 2 outputs.
 template <int kStep>
 [[gnu::always_inline]] inline void winograd_at(const Vec (&m)[6], Vec (&y)[kStep]) {
-    const Vec even_near = m[1] + m[2], odd_near = m[1] - m[2];
-    const Vec even_far = m[3] + m[4], odd_far = m[3] - m[4];
+    const auto [even_near, odd_near, even_far, odd_far] = WinogradParts::of(m + 1);
     y[0] = m[0] + even_near + even_far;
     if constexpr (kStep == 2) {
         y[1] = fma(odd_far, set1(1.5f), fma(odd_near, set1(0.75f), m[5]));
@@ -85,8 +93,7 @@ template <int kStep>
 }
 
 [[gnu::always_inline]] inline void winograd_at(const Vec (&m)[5], Vec (&y)[4]) {
-    const Vec even_near = m[0] + m[1], odd_near = m[0] - m[1];
-    const Vec even_far = m[2] + m[3], odd_far = m[2] - m[3];
+    const auto [even_near, odd_near, even_far, odd_far] = WinogradParts::of(m);
     y[0] = even_near + even_far;
     y[1] = fma(odd_far, set1(1.25f), odd_near * set1(0.5f));
     y[2] = fma(even_far, set1(25.0f / 16), even_near * set1(0.25f));
@@ -106,10 +113,7 @@ template <int kStep>
     odd_near = odd_near * set1(0.75f);
     odd_far = odd_far * set1(1.5f);
     d[0] = y[0];
-    d[1] = even_near + odd_near;
-    d[2] = even_near - odd_near;
-    d[3] = even_far + odd_far;
-    d[4] = even_far - odd_far;
+    WinogradParts{even_near, odd_near, even_far, odd_far}.join(d + 1);
     d[5] = y[kStep - 1];
 }
 
@@ -118,10 +122,7 @@ template <int kStep>
     const Vec odd_near = fma(y[3], set1(0.25f), y[1]) * set1(0.5f);
     const Vec even_far = fma(y[2], set1(25.0f / 16), y[0]);
     const Vec odd_far = fma(y[3], set1(25.0f / 16), y[1]) * set1(1.25f);
-    d[0] = even_near + odd_near;
-    d[1] = even_near - odd_near;
-    d[2] = even_far + odd_far;
-    d[3] = even_far - odd_far;
+    WinogradParts{even_near, odd_near, even_far, odd_far}.join(d);
     d[4] = y[3];
 }
 
@@ -138,28 +139,21 @@ inline void winograd_g(const Vec (&g)[kTaps], Vec (&u)[6]) {
         odd_far = fma(g[3], set1(4.0f / 9), odd_far);
     }
     u[0] = g[0] * set1(64.0f / 81);
-    u[1] = even_near + odd_near;
-    u[2] = even_near - odd_near;
-    u[3] = even_far + odd_far;
-    u[4] = even_far - odd_far;
+    WinogradParts{even_near, odd_near, even_far, odd_far}.join(u + 1);
     u[5] = g[kTaps - 1];
 }
 
 inline void winograd_g(const Vec (&g)[2], Vec (&u)[5]) {
     const Vec even_near = g[1] * set1(-8.0f / 21), odd_near = g[0] * set1(-16.0f / 21);
     const Vec even_far = g[1] * set1(8.0f / 21), odd_far = g[0] * set1(32.0f / 105);
-    u[0] = even_near + odd_near;
-    u[1] = even_near - odd_near;
-    u[2] = even_far + odd_far;
-    u[3] = even_far - odd_far;
+    WinogradParts{even_near, odd_near, even_far, odd_far}.join(u);
     u[4] = g[1];
 }
 
 /// Gt: points to the gradients of taps.
 template <int kTaps>
 inline void winograd_gt(const Vec (&s)[6], Vec (&g)[kTaps]) {
-    const Vec even_near = s[1] + s[2], odd_near = s[1] - s[2];
-    const Vec even_far = s[3] + s[4], odd_far = s[3] - s[4];
+    const auto [even_near, odd_near, even_far, odd_far] = WinogradParts::of(s + 1);
     g[0] = fma(s[0], set1(64.0f / 81),
                fma(even_far, set1(32.0f / 243), even_near * set1(-128.0f / 243)));
     g[1] = fma(odd_far, set1(16.0f / 81), odd_near * set1(-32.0f / 81));
@@ -173,8 +167,7 @@ inline void winograd_gt(const Vec (&s)[6], Vec (&g)[kTaps]) {
 }
 
 inline void winograd_gt(const Vec (&s)[5], Vec (&g)[2]) {
-    const Vec even_near = s[0] + s[1], odd_near = s[0] - s[1];
-    const Vec even_far = s[2] + s[3], odd_far = s[2] - s[3];
+    const auto [even_near, odd_near, even_far, odd_far] = WinogradParts::of(s);
     g[0] = fma(odd_far, set1(32.0f / 105), odd_near * set1(-16.0f / 21));
     g[1] = fma(even_far - even_near, set1(8.0f / 21), s[4]);
 }

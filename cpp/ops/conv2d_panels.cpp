@@ -94,7 +94,7 @@ class ConvPanels final : public ConvAlgorithm {
             conv.accumulate = k > 0;
             p_.kernels->conv_rows(conv);
         }
-        for (int64_t pixel = 0; p_.relu && pixel < pixels_; ++pixel) {
+        for (int64_t pixel = 0; pixel < pixels_; ++pixel) {
             p_.activate(columns, args.out + pixel * p_.out_c + begin);
         }
     }
