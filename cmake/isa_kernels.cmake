@@ -15,7 +15,7 @@ function(pronghorn_add_isa isa)
         ${ARGN} -fno-exceptions -fno-math-errno $<$<CONFIG:Release>:-O3>)
     target_link_libraries(${target} PRIVATE pronghorn_flags)
     set_target_properties(${target} PROPERTIES INTERPROCEDURAL_OPTIMIZATION OFF)
-    if(SKBUILD)  # the compiler's header of intrinsics takes more time than many a kernel
+    if(PRONGHORN_SHARE)  # the compiler's header of intrinsics takes more time than many a kernel
         target_precompile_headers(${target} PRIVATE
             "${PROJECT_SOURCE_DIR}/cpp/kernels/kernels.h" "${PROJECT_SOURCE_DIR}/cpp/kernels/simd.h")
     endif()

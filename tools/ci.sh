@@ -44,9 +44,11 @@ configure_and_build() { # preset, further arguments of cmake
     cmake --build "$DIR/$preset" --parallel "$(nproc)"
 }
 
-in_processes() { # count, command...; test files from stdin, `count` to a process, on all processors,
-    # each with one thread where tests do not say how many
-    PRONGHORN_NUM_THREADS=1 xargs -P "$(nproc)" -n "$@"
+pytest_at_once() { # environment, arguments; on all processors, with one thread where tests do not say
+    # how many
+    local python=$DIR/$1/bin/python
+    shift
+    PRONGHORN_NUM_THREADS=1 "$python" -m pytest -q -n "$(nproc)" --dist worksteal "$@"
 }
 
 stage_lint() {
@@ -82,9 +84,9 @@ stage_install() { # the README's command, timed and weighed
     [ "$megabytes" -le "$MAX_INSTALL_MEGABYTES" ]
 }
 
-stage_pytest() { # the README's command; tests of ops say how many threads: several at a time
-    printf '%s\n' tests/ops/test_*.py | in_processes 4 "$DIR/user/bin/pytest" -q
-    "$DIR/user/bin/pytest" --ignore tests/ops
+stage_pytest() { # the README's command; tests of ops say how many threads, so several run at a time
+    pytest_at_once user tests/ops
+    "$DIR/user/bin/pytest" --ignore tests/ops --ignore tests/packaging
 }
 
 stage_isas() { # the other instruction sets, but for what is the same on all; the widest is what
@@ -96,9 +98,8 @@ stage_isas() { # the other instruction sets, but for what is the same on all; th
         case " $supported " in
             " $isa "*) echo "$isa: what pytest has run on" ;;
             *" $isa "*)
-                find tests -name 'test_*.py' | grep -v -e /packaging/ -e /parity/ | sort |
-                    PRONGHORN_ISA=$isa PRONGHORN_CHECK_QUICKLY=1 \
-                        in_processes 8 "$DIR/user/bin/pytest" -q -m "not isa"
+                PRONGHORN_ISA=$isa PRONGHORN_CHECK_QUICKLY=1 pytest_at_once user -m "not isa" \
+                    --ignore tests/packaging --ignore tests/parity
                 ;;
             *) echo "$isa: not possible on this CPU" ;;
         esac
@@ -116,18 +117,19 @@ stage_cpp() { # warnings are errors here
 }
 
 stage_packaging() { # on the objects of the developers' build as well
-    PRONGHORN_BUILD_DIR=$DIR/dev "$DIR/user/bin/pytest" -q tests/packaging
+    pytest_at_once user tests/packaging
+    PRONGHORN_BUILD_DIR=$DIR/dev "$DIR/user/bin/pytest" -q tests/packaging/test_kernel_symbols.py
 }
 
-stage_parity() { # against Keras on JAX
+stage_parity() { # against Keras on JAX, in an environment that has what `user` has, and the extra
     new_environment parity
-    "$DIR/parity/bin/pip" install --quiet ".[parity]"
+    site_packages user >"$(site_packages parity)/user.pth"
+    "$DIR/parity/bin/pip" install --quiet "pronghorn[parity]"
     if "$DIR/parity/bin/pip" list | grep -i '^torch'; then
         echo "the extra [parity] pulls in torch"
         return 1
     fi
-    printf '%s\n' tests/parity/test_*.py |
-        KERAS_BACKEND=jax in_processes 3 "$DIR/parity/bin/pytest" -q
+    KERAS_BACKEND=jax pytest_at_once parity tests/parity
 }
 
 stage_asan() { # C++ tests and op tests; libstdc++ is preloaded so that exceptions are seen,
@@ -140,13 +142,10 @@ stage_asan() { # C++ tests and op tests; libstdc++ is preloaded so that exceptio
     cp -r python "$DIR/asan/python"
     rm -f "$DIR"/asan/python/pronghorn/_core*.so
     cp "$DIR"/asan/_core*.so "$DIR/asan/python/pronghorn/"
-    # Some files to a process; drawn shapes, and most differences in NumPy, are left to the stages
-    # that are ten times as fast.
-    printf '%s\n' tests/ops/test_*.py |
-        in_processes 4 env PYTHONPATH="$DIR/asan/python" PYTHONMALLOC=malloc \
-            PRONGHORN_CHECK_QUICKLY=1 \
-            LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libstdc++.so.6)" \
-            "$USER_PYTHON" -m pytest -q --capture=sys -m "not slow" -k "not drawn "
+    # Drawn shapes, and most differences in NumPy, are left to the stages that are ten times as fast.
+    PYTHONPATH="$DIR/asan/python" PYTHONMALLOC=malloc PRONGHORN_CHECK_QUICKLY=1 \
+        LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libstdc++.so.6)" \
+        pytest_at_once user --capture=sys -m "not slow" -k "not drawn " tests/ops
 }
 
 stage_tidy() { # reads the sources as the developers' build compiles them

@@ -21,12 +21,10 @@ def outputs(kernel):
     return kernel[-1:]
 
 
-@pytest.mark.parametrize("algorithm", convolutions.ALGORITHMS)
 @pytest.mark.parametrize("case", CASES)
-def test_cases(case, algorithm):
+def test_cases(case):
     problem = CASES[case]
-    shape = outputs(problem[1])
-    convolutions.check("conv1d", problem, outputs=shape, algorithm=algorithm)
+    convolutions.check("conv1d", problem, outputs=outputs(problem[1]))
 
 
 # Tiles along the steps.
@@ -49,7 +47,7 @@ def test_winograd(case):
     problem=convolutions.problems(1),
     bias=st.booleans(),
     batch=convolutions.BATCHES,
-    algorithm=st.sampled_from(convolutions.ALGORITHMS),
+    algorithm=st.sampled_from([*convolutions.ALGORITHMS]),
     exact=st.booleans(),
     seed=st.integers(0, 1000),
 )
@@ -60,7 +58,7 @@ def test_drawn(problem, bias, batch, algorithm, exact, seed):
         outputs=outputs(problem[1]),
         bias=bias,
         batch=batch,
-        algorithm=algorithm,
+        algorithms=convolutions.only(algorithm),
         exact=exact,
         seed=seed,
     )

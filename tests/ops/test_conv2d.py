@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 from pronghorn._native import core as _core
 from pronghorn.testing import arrays, check_op
 from pronghorn.testing.running import add_inputs, add_parameters
-from tests.ops.convolutions import ALGORITHMS, WINOGRAD, WINOGRAD_ERROR
+from tests.ops.convolutions import ALGORITHMS, only
 
 IMAGES = 33
-ERRORS = dict.fromkeys(WINOGRAD, WINOGRAD_ERROR)
 
 # (in_h, in_w, in_c), (kernel_h, kernel_w, out_c), bias, attributes
 CASES = {
@@ -48,9 +47,8 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("case", CASES)
-def test_cases(case, algorithm):
+def test_cases(case):
     x, kernel, bias, attributes = CASES[case]
     groups = attributes.get("groups", 1)
     weights = [arrays.normal(2, *kernel[:2], x[2] // groups, kernel[2])]
@@ -61,8 +59,7 @@ def test_cases(case, algorithm):
         [arrays.normal(1, IMAGES, *x)],
         attributes,
         parameters=weights,
-        algorithm=algorithm,
-        error=ERRORS.get(algorithm, 0.0),
+        algorithms=ALGORITHMS,
     )
 
 
@@ -96,7 +93,7 @@ def test_pieces_of_large_images(case):
         ],
         batches=[1, 3, 4],
         coordinates=20,
-        algorithm="direct",
+        algorithms=only("direct"),
         exact=True,
     )
 
@@ -186,8 +183,7 @@ def check_winograd(case, batches, coordinates):
         parameters=[arrays.normal(2, taps, taps, x[2], out_c), arrays.normal(3, out_c)],
         batches=batches,
         coordinates=coordinates,
-        algorithm="winograd",
-        error=ERRORS["winograd"],
+        algorithms=only("winograd"),
     )
 
 
@@ -301,7 +297,7 @@ def problems(draw):
     problem=problems(),
     bias=st.booleans(),
     batch=st.sampled_from([1, 2, 5, 8, 16, 19]),
-    algorithm=st.sampled_from(ALGORITHMS),
+    algorithm=st.sampled_from([*ALGORITHMS]),
     seed=st.integers(0, 1000),
 )
 def test_drawn(problem, bias, batch, algorithm, seed):
@@ -316,12 +312,11 @@ def test_drawn(problem, bias, batch, algorithm, seed):
         parameters=weights,
         batches=[batch],
         coordinates=60,
-        algorithm=algorithm,
-        error=ERRORS.get(algorithm, 0.0),
+        algorithms=only(algorithm),
     )
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS[1:-1])
+@pytest.mark.parametrize("algorithm", [*ALGORITHMS][1:-1])
 @given(problem=problems(), batch=st.sampled_from([1, 4, 17]), seed=st.integers(0, 99))
 def test_whole_numbers_are_exact(problem, batch, algorithm, seed):
     x, kernel, attributes = problem
@@ -335,6 +330,6 @@ def test_whole_numbers_are_exact(problem, batch, algorithm, seed):
         ],
         batches=[batch],
         coordinates=60,
-        algorithm=algorithm,
+        algorithms=only(algorithm),
         exact=True,
     )

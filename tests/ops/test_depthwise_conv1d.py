@@ -19,19 +19,17 @@ def outputs(kernel):
     return (kernel[-1] * kernel[-2],)
 
 
-@pytest.mark.parametrize("algorithm", convolutions.ALGORITHMS)
 @pytest.mark.parametrize("case", CASES)
-def test_cases(case, algorithm):
+def test_cases(case):
     problem = CASES[case]
-    shape = outputs(problem[1])
-    convolutions.check("depthwise_conv1d", problem, outputs=shape, algorithm=algorithm)
+    convolutions.check("depthwise_conv1d", problem, outputs=outputs(problem[1]))
 
 
 @given(
     problem=convolutions.depthwise_problems(1),
     bias=st.booleans(),
     batch=convolutions.BATCHES,
-    algorithm=st.sampled_from(convolutions.ALGORITHMS),
+    algorithm=st.sampled_from([*convolutions.ALGORITHMS]),
     exact=st.booleans(),
     seed=st.integers(0, 1000),
 )
@@ -42,7 +40,7 @@ def test_drawn(problem, bias, batch, algorithm, exact, seed):
         outputs=outputs(problem[1]),
         bias=bias,
         batch=batch,
-        algorithm=algorithm,
+        algorithms=convolutions.only(algorithm),
         exact=exact,
         seed=seed,
     )

@@ -48,21 +48,20 @@ def outputs(kernel):
     return (kernel[-1] * kernel[-2],)
 
 
-def ways():
-    """Cases by algorithms. Planes and Winograd take no groups: with several channels
-    they, forced, would be im2col and "auto" once more.
+@pytest.mark.parametrize("case", CASES)
+def test_cases(case):
+    """Planes and Winograd take no groups: with several channels they, forced, would be
+    im2col and "auto" once more.
     """
-    for case, (x, *_) in CASES.items():
-        for algorithm in convolutions.ALGORITHMS:
-            if x[-1] == 1 or algorithm not in {"planes", "winograd"}:
-                yield case, algorithm
-
-
-@pytest.mark.parametrize(("case", "algorithm"), list(ways()))
-def test_cases(case, algorithm):
     problem = CASES[case]
-    shape = outputs(problem[1])
-    convolutions.check("depthwise_conv2d", problem, outputs=shape, algorithm=algorithm)
+    some = convolutions.only("auto", "lanes", "direct", "im2col")
+    algorithms = convolutions.ALGORITHMS if problem[0][-1] == 1 else some
+    convolutions.check(
+        "depthwise_conv2d",
+        problem,
+        outputs=outputs(problem[1]),
+        algorithms=algorithms,
+    )
 
 
 @pytest.mark.parametrize("multiplier", [1, 4])
@@ -95,7 +94,7 @@ def test_pixels_at_2_kb(strides, multiplier):
     problem=convolutions.depthwise_problems(2),
     bias=st.booleans(),
     batch=convolutions.BATCHES,
-    algorithm=st.sampled_from(convolutions.ALGORITHMS),
+    algorithm=st.sampled_from([*convolutions.ALGORITHMS]),
     exact=st.booleans(),
     seed=st.integers(0, 1000),
 )
@@ -106,7 +105,7 @@ def test_drawn(problem, bias, batch, algorithm, exact, seed):
         outputs=outputs(problem[1]),
         bias=bias,
         batch=batch,
-        algorithm=algorithm,
+        algorithms=convolutions.only(algorithm),
         exact=exact,
         seed=seed,
     )

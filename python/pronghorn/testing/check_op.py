@@ -10,6 +10,7 @@ from rows that were not asked for, or written behind the output.
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ THREADS = (1, 2, 3)
 # Set for slow builds: every kernel runs, but once, and NumPy has little to do.
 QUICKLY = "PRONGHORN_CHECK_QUICKLY"
 GUARD = 64  # floats beside an output that must stay as they were
+AUTO: Mapping[str, float] = MappingProxyType({"auto": 0.0})
 
 Build = Callable[[Any, Sequence[int], Sequence[int]], int]
 
@@ -44,11 +46,10 @@ class _Case:
     parameters: list[Array]
     coordinates: int
     rng: np.random.Generator
-    algorithm: str
-    error: float
     exact: bool
     expected: Array = field(init=False)  # float64, of all images
-    bound: Array = field(init=False)
+    bound: Array = field(init=False)  # of sums; an algorithm's error is relative to
+    largest: float = field(init=False)  # the largest sum of absolute values
     cotangent: Array = field(init=False)
     guide: Array = field(init=False)  # fed beside the inputs so that the loss has it
     half: float = field(init=False)  # (y - guide) / half is the gradient at y
@@ -75,6 +76,20 @@ class _Case:
         return self.reference.forward(arrays, self.attributes)
 
 
+@dataclass
+class _Way:
+    """How a case is run."""
+
+    isa: str
+    algorithm: str
+    error: float
+    rows: NDArray[np.int64]
+    threads: Sequence[int]  # of one run after the other
+
+    def __str__(self) -> str:
+        return f"[{self.isa}, {self.algorithm}, batch {len(self.rows)}]"
+
+
 def check_op(
     op: str,
     inputs: Sequence[Array],
@@ -86,8 +101,7 @@ def check_op(
     isas: Sequence[str] | None = None,
     threads: Sequence[int] = THREADS,
     coordinates: int = 300,
-    algorithm: str = "auto",
-    error: float = 0.0,
+    algorithms: Mapping[str, float] = AUTO,
     exact: bool = False,
     seed: int = 0,
 ) -> None:
@@ -104,12 +118,12 @@ def check_op(
         isas: Instruction sets to run; None means all that this CPU has, or the one that
             PRONGHORN_ISA forces.
         threads: Numbers of threads that must give the same bits. Where the environment
-            variable PRONGHORN_CHECK_QUICKLY is set, the second of them is the only one.
+            variable PRONGHORN_CHECK_QUICKLY is set, there is one run with the second of
+            them; otherwise the first one's is repeated at the end.
         coordinates: Gradients are compared at this many places of each array; quickly
             at 5.
-        algorithm: Convolution algorithm to force.
-        error: That algorithm's own error, on top of that of sums: relative to the
-            largest sum of absolute values.
+        algorithms: Convolution algorithms to force one by one, each with its own error
+            on top of that of sums: relative to the largest sum of absolute values.
         exact: The arrays hold small whole numbers and the op is linear: float32 sums
             are exact in any order, and so must the results be.
         seed: Of the cotangent, the order of images and the places compared.
@@ -136,8 +150,7 @@ def check_op(
         isas=isas,
         threads=threads,
         coordinates=coordinates,
-        algorithm=algorithm,
-        error=error,
+        algorithms=algorithms,
         exact=exact,
         seed=seed,
     )
@@ -155,8 +168,7 @@ def check_graph(
     isas: Sequence[str] | None = None,
     threads: Sequence[int] = THREADS,
     coordinates: int = 300,
-    algorithm: str = "auto",
-    error: float = 0.0,
+    algorithms: Mapping[str, float] = AUTO,
     exact: bool = False,
     seed: int = 0,
 ) -> None:
@@ -174,8 +186,7 @@ def check_graph(
         isas: Instruction sets.
         threads: Numbers of threads.
         coordinates: Places compared in each gradient.
-        algorithm: Convolution algorithm to force.
-        error: As in check_op.
+        algorithms: As in check_op.
         exact: As in check_op.
         seed: Of what is drawn.
     """
@@ -184,6 +195,8 @@ def check_graph(
         isas = [forced] if forced else _core.supported_isas()
     if QUICKLY in os.environ:
         coordinates, threads = 5, threads[1:2] or threads
+    else:
+        threads = (*threads, threads[0])
     batches = [batch for batch in batches if batch <= len(inputs[0])]
     if not batches:
         raise ValueError(f"check_op: `inputs` hold fewer images than any of {batches}")
@@ -197,8 +210,6 @@ def check_graph(
         parameters=[narrow(a) for a in parameters],
         coordinates=coordinates,
         rng=np.random.default_rng(seed),
-        algorithm=algorithm,
-        error=error,
         exact=exact,
     )
     if not reference.across_images:
@@ -210,10 +221,12 @@ def check_graph(
             case.inputs = [a[rows] for a in arrays]
             rows = np.arange(batch)
             _expect(case)
-        for isa in isas:
-            _check_forward(case, isa, rows, threads)
-            if reference.differentiable:
-                _check_gradients(case, isa, rows, threads)
+        for algorithm, error in algorithms.items():
+            for isa in isas:
+                way = _Way(isa, algorithm, error, rows, threads)
+                _check_forward(case, way)
+                if reference.differentiable:
+                    _check_gradients(case, way)
 
 
 def _expect(case: _Case) -> None:
@@ -227,7 +240,7 @@ def _expect_forward(case: _Case) -> None:
     arrays, reference = case.wide(), case.reference
     case.expected = case.evaluate(arrays)
     if reference.exact or case.exact:
-        case.bound = np.zeros_like(case.expected)
+        case.bound, case.largest = np.zeros_like(case.expected), 0.0
         return
     terms: Array | int = reference.terms(arrays, case.attributes)
     if reference.linear:
@@ -238,7 +251,7 @@ def _expect_forward(case: _Case) -> None:
     else:
         magnitude = np.abs(case.expected)
     case.bound = gamma(terms) * magnitude + np.finfo(np.float32).tiny
-    case.bound += case.error * magnitude.max()
+    case.largest = float(magnitude.max())
 
 
 def _expect_gradients(case: _Case) -> None:
@@ -318,23 +331,22 @@ def _add_parameters(graph: Any, case: _Case, trainable: bool) -> list[int]:
     )
 
 
-def _check_forward(
-    case: _Case, isa: str, rows: NDArray[np.int64], threads: Sequence[int]
-) -> None:
-    graph = _core.Graph(len(rows), False, isa)
+def _check_forward(case: _Case, way: _Way) -> None:
+    rows, threads = way.rows, way.threads
+    graph = _core.Graph(len(rows), False, way.isa)
     tensors = add_inputs(graph, case.inputs, ())
     weights = _add_parameters(graph, case, False)
     output = case.build(graph, tensors, weights)
     shape = tuple(graph.shape(output))
-    where = f"{case.name} [{isa}, batch {len(rows)}]"
+    where = f"{case.name} {way}"
     if shape != (len(rows), *case.expected.shape[1:]):
         raise AssertionError(f"{where}: shape {shape}, expected {case.expected.shape}")
-    plan = graph.compile(outputs=[output], conv_algorithm=case.algorithm)
+    plan = graph.compile(outputs=[output], conv_algorithm=way.algorithm)
     feeds = _feeds(case.inputs, rows)
     size = int(np.prod(shape))
     plan.run(_poison(case, ()), rows, [np.empty(shape, np.float32)])
     first = None
-    for count in (*threads, threads[0]):
+    for count in threads:
         memory = np.full(size + GUARD, np.nan, np.float32)
         with with_threads(count):
             plan.run(feeds, rows, [memory[:size].reshape(shape)])
@@ -343,16 +355,15 @@ def _check_forward(
         first = memory if first is None else first
         _same_bits(first, memory, f"{where}: y with {threads[0]} and {count} threads")
     got = np.asarray(first)[:size].reshape(shape)
-    _within(got, case.expected[rows], case.bound[rows], f"{where}: y")
+    bound = case.bound[rows] + way.error * case.largest
+    _within(got, case.expected[rows], bound, f"{where}: y")
 
 
-def _check_gradients(
-    case: _Case, isa: str, rows: NDArray[np.int64], threads: Sequence[int]
-) -> None:
+def _check_gradients(case: _Case, way: _Way) -> None:
     """Gradients of everything, then without the inputs', then without the weights'."""
     variants = [(True, True), (False, True), (True, False)]
     for of_inputs, of_parameters in variants if case.trained else [(True, False)]:
-        got = _gradients(case, isa, rows, threads, of_inputs, of_parameters)
+        got = _gradients(case, way, of_inputs, of_parameters)
         names = [i for i in case.derivatives if i < len(case.inputs) and of_inputs]
         if of_parameters:
             names += [i for i in case.derivatives if i >= len(case.inputs)]
@@ -360,21 +371,15 @@ def _check_gradients(
             raise AssertionError(
                 f"{case.name}: {len(got)} gradients, expected {len(names)}"
             )
-        where = f"{case.name} [{isa}, batch {len(rows)}]"
         for index, gradient in zip(names, got, strict=True):
-            _compare_gradient(case, index, gradient, rows, where)
+            _compare_gradient(case, way, index, gradient)
 
 
 def _gradients(
-    case: _Case,
-    isa: str,
-    rows: NDArray[np.int64],
-    threads: Sequence[int],
-    of_inputs: bool,
-    of_parameters: bool,
+    case: _Case, way: _Way, of_inputs: bool, of_parameters: bool
 ) -> list[Array]:
-    batch = len(rows)
-    graph = _core.Graph(batch, True, isa)
+    rows, threads, batch = way.rows, way.threads, len(way.rows)
+    graph = _core.Graph(batch, True, way.isa)
     wanted = case.reference.differentiable if of_inputs else ()
     tensors = add_inputs(graph, case.inputs, wanted)
     weights = _add_parameters(graph, case, of_parameters)
@@ -388,24 +393,22 @@ def _gradients(
         error = graph.add("mean_squared_error", [output, guide], {})
         weight = batch * case.expected[0].size / (2 * case.half)
         loss = (error, -1, "sum_over_batch_size", weight)
-    plan = graph.compile(losses=[loss], conv_algorithm=case.algorithm)
+    plan = graph.compile(losses=[loss], conv_algorithm=way.algorithm)
     feeds = _feeds([*case.inputs, case.guide], rows)
     plan.gradients(_poison(case, (case.guide,)), rows)
     first: list[Array] = []
-    for count in (*threads, threads[0]):
+    for count in threads:
         with with_threads(count):
             found = plan.gradients(feeds, rows)
         first = first or found
         for index, (a, b) in enumerate(zip(first, found, strict=True)):
-            where = f"{case.name} [{isa}, batch {batch}]: gradient {index}"
+            where = f"{case.name} {way}: gradient {index}"
             _same_bits(a, b, f"{where} with {threads[0]} and {count} threads")
     return first
 
 
-def _compare_gradient(
-    case: _Case, index: int, gradient: Array, rows: NDArray[np.int64], where: str
-) -> None:
-    known = case.derivatives[index]
+def _compare_gradient(case: _Case, way: _Way, index: int, gradient: Array) -> None:
+    known, rows = case.derivatives[index], way.rows
     of_input = index < len(case.inputs)
     by_image = case.by_image(index)
     got = gradient.reshape(len(rows) if by_image else 1, -1)[:, known.coordinates]
@@ -417,12 +420,13 @@ def _compare_gradient(
     # The cotangent carries y's own error: 2 (y - target) / n.
     drift = 0.0
     if not case.reference.loss:
-        relative = case.bound[rows] / case.half / np.abs(case.cotangent[rows])
+        error = case.bound[rows] + way.error * case.largest
+        relative = error / case.half / np.abs(case.cotangent[rows])
         drift = float(relative.max())
     if case.exact:
         bound = np.zeros_like(parts[0])
     elif len(parts) == 3:
-        bound = (gamma(parts[2]) + drift) * parts[1] + case.error * parts[1].max()
+        bound = (gamma(parts[2]) + drift) * parts[1] + way.error * parts[1].max()
     else:
         # Normwise: where terms cancel is not known.
         terms = case.reference.terms(case.wide(), case.attributes)
@@ -432,7 +436,7 @@ def _compare_gradient(
     kind = "d_input" if of_input else "d_parameter"
     number = index if of_input else index - len(case.inputs)
     noise = known.noise * (1 if by_image else len(rows))
-    _within(got, parts[0], bound + noise, f"{where}: {kind} {number}")
+    _within(got, parts[0], bound + noise, f"{case.name} {way}: {kind} {number}")
 
 
 def _same_bits(a: Array, b: Array, what: str) -> None:
