@@ -161,6 +161,8 @@ bool planes_win(const ConvProblem& p) {
     // A vector into another layout, in multiplications; of y it is less, behind a pool mostly.
     constexpr double kMove = 32, kMoveOut = 4;
     constexpr double kEnd = 6;  // the same for a vector of channels that is not full, in pieces
+    // A vector of columns or images by a weight takes longer than one of channels by a cell.
+    constexpr double kSlower = 1.15;
     const auto lanes = static_cast<double>(p.kernels->lanes);
     const auto filled = [lanes](double size) { return std::ceil(size / lanes); };
     const double columns = work(p, [&](double h, double w, double from, double into) {
@@ -182,7 +184,7 @@ bool planes_win(const ConvProblem& p) {
     };
     const double cut = ends(p.height.out, p.width.out, p.out_c) +
                        (p.wants_dx ? ends(p.height.in, p.width.in, p.in_c) : 0.0);
-    return columns + moves < std::min(channels + cut, images);
+    return kSlower * columns + moves < std::min(channels + cut, kSlower * images);
 }
 
 std::unique_ptr<ConvAlgorithm> make_conv_planes(const ConvProblem& problem) {
