@@ -132,6 +132,20 @@ class Convolution final : public Op {
                           make_fold_repeats(repeats)};
     }
 
+    /// By a kernel as large as the image it is a dense layer: 2 to 20 times as fast in training.
+    /// Predictions pack the kernel once, which is worth more for one image and a large kernel, and
+    /// for many images and few channels.
+    std::unique_ptr<Op> instead(bool training) const override {
+        constexpr int64_t kFewImages = 8, kMostFloats = 1 << 20, kLeastChannels = 64;
+        const ConvProblem& p = problem_;
+        const bool whole =
+            p.groups == 1 && p.taps() > 1 && covers(p.depth) && covers(p.height) && covers(p.width);
+        const bool wins = training               ? p.out_c > 1
+                          : p.batch < kFewImages ? p.in_size() * p.out_c <= kMostFloats
+                                                 : p.out_c >= kLeastChannels;
+        return whole && wins ? make_op("dense", {}) : nullptr;
+    }
+
     Signature plan(const PlanContext& context) override {
         ConvProblem& p = problem_;
         p.kernels = context.kernels;
@@ -160,6 +174,10 @@ class Convolution final : public Op {
     }
 
    private:
+    static bool covers(const Window& window) {
+        return window.kernel == window.in && window.before == 0 && window.after == 0;
+    }
+
     void infer_channels(int64_t in_c, const Shape& kernel) {
         const char* name = name_.c_str();
         ConvProblem& p = problem_;

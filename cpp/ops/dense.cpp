@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // dense: Keras's Dense. x (batch, ..., in), kernel (in, units), bias (units,) -> y (batch, ...,
+// units); or, of whole images, x (batch, size ...), kernel (size ..., units) -> y (batch, 1 ...,
 // units),
 //   y = act(x w + b);  dx = dy w^T;  dw = x^T dy;  db = sum of dy over rows.
 // Dense layers on maps are convolutions by kernels of one cell. Else four ways: images as lanes
@@ -40,16 +41,19 @@ class Dense final : public Op {
               "expected x, kernel and maybe bias, got ", inputs.size(), " inputs");
         check(x.rank() >= 2, "dense", "expected input of at least 2 dimensions, got ", x);
         const Shape& kernel = inputs[1].shape;
-        check(kernel.rank() == 2 && kernel[0] == x[-1] && kernel.elements() > 0, "dense",
-              "expected a kernel of shape (", x[-1], ", units), got ", kernel);
-        in_ = kernel[0];
-        units_ = kernel[1];
+        whole_ = kernel.rank() > 2 && kernel.rank() == x.rank();
+        for (int axis = 1; whole_ && axis < x.rank(); ++axis) whole_ = x[axis] == kernel[axis - 1];
+        check((whole_ || (kernel.rank() == 2 && kernel[0] == x[-1])) && kernel.elements() > 0,
+              "dense", "expected a kernel of shape (", x[-1], ", units), got ", kernel);
+        units_ = kernel[-1];
+        in_ = kernel.elements() / units_;
         bias_ = inputs.size() == 3;
         check(!bias_ || inputs[2].shape == Shape{units_}, "dense", "expected a bias of shape (",
               units_, ",), got ", inputs.back().shape);
         images_ = x[0];
         rows_ = x.elements() / in_;
         Shape y = x;
+        for (int axis = 1; whole_ && axis < x.rank(); ++axis) y[axis] = 1;
         y[-1] = units_;
         return {y};
     }
@@ -61,7 +65,7 @@ class Dense final : public Op {
 
     bool takes_fold() const override { return !relu_; }
     CellByCell cell_by_cell() const override {
-        return relu_ ? CellByCell::kAlways : CellByCell::kAffine;
+        return whole_ ? CellByCell::kNever : relu_ ? CellByCell::kAlways : CellByCell::kAffine;
     }
 
     Signature plan(const PlanContext& context) override {
@@ -394,7 +398,7 @@ class Dense final : public Op {
     }
 
     int64_t in_ = 0, units_ = 0, images_ = 0, rows_ = 0;
-    bool bias_ = false, relu_ = false, adds_terms_ = false;
+    bool whole_ = false, bias_ = false, relu_ = false, adds_terms_ = false;
     Way way_ = Way::kProduct;
     std::vector<Job> jobs_;  // by stage
     int64_t block_rows_ = 1, block_columns_ = 1, groups_ = 0;

@@ -222,6 +222,8 @@ class Op {
                                                  bool /*training*/) const {
         return std::nullopt;
     }
+    /// Another op that makes the same of the same inputs, if that is faster.
+    virtual std::unique_ptr<Op> instead(bool /*training*/) const { return nullptr; }
 };
 
 using OpMaker = std::unique_ptr<Op> (*)(Attributes& attributes);

@@ -117,6 +117,16 @@ void take_repeats(Graph& graph) {
     }
 }
 
+/// A convolution by kernels as large as its images is a dense layer.
+void replace_ops(Graph& graph) {
+    for (Node& node : graph.nodes) {
+        auto op = node.op->instead(graph.training());
+        if (!op) continue;
+        node.op = std::move(op);
+        node.op->infer(specs_of(graph, node.inputs));
+    }
+}
+
 /// Whether g(f(x)) = f(g(x)), one mixing the cells of each channel and the other the channels of
 /// each cell.
 bool commute(const Op& resampling, const Op& other) {
@@ -216,7 +226,7 @@ void drop_unread(Graph& graph, const std::vector<int>& wanted) {
 
 }  // namespace
 
-void fuse(Graph& graph, const std::vector<int>& wanted, bool speed) {
+void fuse(Graph& graph, const std::vector<int>& wanted, bool speed, bool any_algorithm) {
     fuse_softmax(graph);
     drop_unread(graph, wanted);
     if (!speed) return;
@@ -225,6 +235,7 @@ void fuse(Graph& graph, const std::vector<int>& wanted, bool speed) {
         drop_unread(graph, wanted);
     }
     take_repeats(graph);
+    if (any_algorithm) replace_ops(graph);
     fuse_activations(graph, wanted);
     drop_unread(graph, wanted);
     while (swap_resampling(graph, wanted)) {

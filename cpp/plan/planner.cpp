@@ -16,7 +16,7 @@ std::unique_ptr<Plan> Planner::build() {
     for (const LossRequest& loss : request_.losses) wanted.push_back(loss.tensor);
     wanted.insert(wanted.end(), request_.penalties.begin(), request_.penalties.end());
     for (const MetricRequest& metric : request_.metrics) wanted.push_back(metric.tensor);
-    fuse(graph_, wanted, request_.fusion);
+    fuse(graph_, wanted, request_.fusion, request_.conv_algorithm == "auto");
 
     plan_->kernels = &graph_.kernels();
     plan_->batch = graph_.batch();

@@ -88,6 +88,10 @@ CHAINS = {
         (14, 14, 3),
         [SAME, RELU, MAX_POOL, CONV_5X5, RELU, MAX_POOL, FLATTEN, DENSE, RELU, DENSE],
         [(3, 3, 3, 6), (4, 4, 6, 16), (64, 20), (20, 10)]),
+    "LeNet with a convolution of whole maps": (
+        (12, 12, 1),
+        [CONV_5X5, RELU, MAX_POOL, CONV_5X5, RELU, FLATTEN, DENSE],
+        [(5, 5, 1, 6), (4, 4, 6, 70), (70, 10)]),
     "all convolutions": (
         (9, 9, 3),
         [SAME, RELU, ("conv2d", {"strides": [2, 2]}), RELU, ("conv2d", {}), GLOBAL,

@@ -41,6 +41,7 @@ CASES = {
     "depthwise": ((6, 6, 5), (3, 3, 5), True, {"groups": 5, "padding": "same"}),
     "one cell": ((1, 1, 1), (1, 1, 1), True, {}),
     "whole image": ((4, 5, 3), (4, 5, 8), True, {}),
+    "whole image, wide": ((3, 4, 21), (3, 4, 70), False, {"strides": [2, 1]}),
     "kernel larger, same": ((2, 3, 2), (5, 5, 3), True, {"padding": "same"}),
     "one row": ((1, 40, 2), (1, 3, 4), True, {}),
     "tall": ((40, 1, 3), (5, 1, 2), False, {"padding": "same"}),
