@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "ops/fold.h"
+#include "ops/patches.h"
 
 namespace pronghorn {
 
@@ -132,18 +133,14 @@ class Convolution final : public Op {
                           make_fold_repeats(repeats)};
     }
 
-    /// By a kernel as large as the image it is a dense layer: 2 to 20 times as fast in training.
-    /// Predictions pack the kernel once, which is worth more for one image and a large kernel, and
-    /// for many images and few channels.
-    std::unique_ptr<Op> instead(bool training) const override {
-        constexpr int64_t kFewImages = 8, kMostFloats = 1 << 20, kLeastChannels = 64;
-        const ConvProblem& p = problem_;
-        const bool whole =
-            p.groups == 1 && p.taps() > 1 && covers(p.depth) && covers(p.height) && covers(p.width);
-        const bool wins = training               ? p.out_c > 1
-                          : p.batch < kFewImages ? p.in_size() * p.out_c <= kMostFloats
-                                                 : p.out_c >= kLeastChannels;
-        return whole && wins ? make_op("dense", {}) : nullptr;
+    std::optional<Instead> instead(const Kernels& kernels, bool training) const override {
+        ConvProblem p = problem_;
+        p.kernels = &kernels;
+        p.wants_dx = p.wants_dw = training;
+        if (p.covers_image() ? !dense_wins(p) : !patches_win(p)) return std::nullopt;
+        Instead instead{make_op("dense", {}), nullptr};
+        if (!p.covers_image()) instead.first = make_patches(p.depth, p.height, p.width, axes_);
+        return instead;
     }
 
     Signature plan(const PlanContext& context) override {
@@ -174,10 +171,6 @@ class Convolution final : public Op {
     }
 
    private:
-    static bool covers(const Window& window) {
-        return window.kernel == window.in && window.before == 0 && window.after == 0;
-    }
-
     void infer_channels(int64_t in_c, const Shape& kernel) {
         const char* name = name_.c_str();
         ConvProblem& p = problem_;

@@ -41,6 +41,13 @@ struct ConvProblem {
                    width.after >
                0;
     }
+    /// One output, of all cells of the image.
+    bool covers_image() const {
+        const auto covers = [](const Window& window) {
+            return window.kernel == window.in && window.before == 0 && window.after == 0;
+        };
+        return covers(depth) && covers(height) && covers(width);
+    }
     /// Padding outweighs the image (a giant dilation with `same`): not to be written down.
     bool pads_much() const {
         const int64_t cells = checked_product(padded_d(), checked_product(padded_h(), padded_w()));
@@ -109,5 +116,9 @@ std::unique_ptr<ConvAlgorithm> make_conv_panels(const ConvProblem& problem);
 bool winograd_wins(const ConvProblem& problem);
 bool planes_win(const ConvProblem& problem);
 bool lanes_win(const ConvProblem& problem);
+
+// Whether a dense layer is faster: of whole images, where the kernel covers them, or of patches.
+bool dense_wins(const ConvProblem& problem);
+bool patches_win(const ConvProblem& problem);
 
 }  // namespace pronghorn

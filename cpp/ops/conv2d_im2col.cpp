@@ -6,6 +6,7 @@
 
 #include "ops/conv2d.h"
 #include "ops/gemm.h"
+#include "ops/patches.h"
 
 namespace pronghorn {
 
@@ -19,8 +20,9 @@ class ConvIm2col final : public ConvAlgorithm {
         : p_(problem),
           group_in_(p_.group_in()),
           group_out_(p_.group_out()),
-          depth_(p_.taps() * group_in_),
-          rows_(p_.depth.out * p_.height.out),
+          patches_(p_.depth, p_.height, p_.width, p_.in_c, group_in_),
+          depth_(patches_.size()),
+          rows_(patches_.rows()),
           block_rows_(std::clamp<int64_t>(kBlockFloats / checked_product(p_.width.out, depth_), 1,
                                           rows_)) {}
 
@@ -59,7 +61,7 @@ class ConvIm2col final : public ConvAlgorithm {
                         static_cast<size_t>(p_.out_c) * sizeof(float));
         }
         for_blocks([&](int64_t row, int64_t rows, int64_t group) {
-            unroll(x + group * group_in_, row, rows, args.scratch);
+            patches_.unroll(x + group * group_in_, row, rows, args.scratch);
             gemm(rows * p_.width.out, group_out_, depth_, {args.scratch, depth_},
                  {args.in[1] + group * group_out_, p_.out_c}, p_.bias ? 1.0f : 0.0f,
                  y + row * p_.width.out * p_.out_c + group * group_out_, p_.out_c);
@@ -84,14 +86,14 @@ class ConvIm2col final : public ConvAlgorithm {
             const int64_t pixels = rows * p_.width.out;
             const float* dy_block = dy + row * p_.width.out * p_.out_c + group * group_out_;
             if (args.d_in[1] != nullptr) {
-                unroll(x + group * group_in_, row, rows, patches);
+                patches_.unroll(x + group * group_in_, row, rows, patches);
                 gemm(depth_, group_out_, pixels, {patches, depth_, true}, {dy_block, p_.out_c},
                      add || row > 0 ? 1.0f : 0.0f, args.d_in[1] + group * group_out_, p_.out_c);
             }
             if (dx != nullptr) {
                 gemm(pixels, depth_, group_out_, {dy_block, p_.out_c},
                      {args.in[1] + group * group_out_, p_.out_c, true}, 0.0f, patches, depth_);
-                roll(patches, row, rows, dx + group * group_in_);
+                patches_.roll(patches, row, rows, dx + group * group_in_);
             }
         });
         if (args.d_in[2] != nullptr) {
@@ -108,52 +110,9 @@ class ConvIm2col final : public ConvAlgorithm {
         }
     }
 
-    /// Visits (patch, offset in x or -1 outside) for every tap of the output rows, which count
-    /// through the depth.
-    template <typename Visit>
-    void for_taps(int64_t row, int64_t rows, float* patches, Visit visit) const {
-        const auto cell = [](const Window& window, int64_t at, int64_t tap) {
-            const int64_t in = at * window.stride - window.before + tap * window.dilation;
-            return in < window.in ? in : -1;
-        };
-        for (int64_t r = row; r < row + rows; ++r) {
-            const int64_t d = r / p_.height.out, h = r % p_.height.out;
-            for (int64_t w = 0; w < p_.width.out; ++w) {
-                for (int64_t k = 0; k < p_.depth.kernel; ++k) {
-                    const int64_t z = cell(p_.depth, d, k);
-                    for (int64_t i = 0; i < p_.height.kernel; ++i) {
-                        const int64_t y = cell(p_.height, h, i);
-                        for (int64_t j = 0; j < p_.width.kernel; ++j, patches += group_in_) {
-                            const int64_t x = cell(p_.width, w, j);
-                            const bool inside = z >= 0 && y >= 0 && x >= 0;
-                            const int64_t at = (z * p_.height.in + y) * p_.width.in + x;
-                            visit(patches, inside ? at * p_.in_c : -1);
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    void unroll(const float* x, int64_t row, int64_t rows, float* patches) const noexcept {
-        const auto bytes = static_cast<size_t>(group_in_) * sizeof(float);
-        for_taps(row, rows, patches, [&](float* patch, int64_t at) {
-            if (at < 0) {
-                std::memset(patch, 0, bytes);
-            } else {
-                std::memcpy(patch, x + at, bytes);
-            }
-        });
-    }
-
-    void roll(float* patches, int64_t row, int64_t rows, float* dx) const noexcept {
-        for_taps(row, rows, patches, [&](const float* patch, int64_t at) {
-            for (int64_t c = 0; at >= 0 && c < group_in_; ++c) dx[at + c] += patch[c];
-        });
-    }
-
     ConvProblem p_;
     int64_t group_in_, group_out_;
+    Patches patches_;
     int64_t depth_;  // of the product: taps * channels
     int64_t rows_;   // of the output, through its depth
     int64_t block_rows_;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // dense: Keras's Dense. x (batch, ..., in), kernel (in, units), bias (units,) -> y (batch, ...,
-// units); or, of whole images, x (batch, size ...), kernel (size ..., units) -> y (batch, 1 ...,
-// units),
+// units). The kernel may be a convolution's, of the same numbers; or, of whole images, x (batch,
+// size ...), kernel (size ..., units) -> y (batch, 1 ..., units).
 //   y = act(x w + b);  dx = dy w^T;  dw = x^T dy;  db = sum of dy over rows.
 // Dense layers on maps are convolutions by kernels of one cell. Else four ways: images as lanes
 // inside a depth-first chain (small kernels behind convolutions in lanes), a stream through the
@@ -43,10 +43,10 @@ class Dense final : public Op {
         const Shape& kernel = inputs[1].shape;
         whole_ = kernel.rank() > 2 && kernel.rank() == x.rank();
         for (int axis = 1; whole_ && axis < x.rank(); ++axis) whole_ = x[axis] == kernel[axis - 1];
-        check((whole_ || (kernel.rank() == 2 && kernel[0] == x[-1])) && kernel.elements() > 0,
-              "dense", "expected a kernel of shape (", x[-1], ", units), got ", kernel);
-        units_ = kernel[-1];
-        in_ = kernel.elements() / units_;
+        units_ = kernel.rank() >= 2 ? kernel[-1] : 0;
+        in_ = units_ > 0 ? kernel.elements() / units_ : 0;
+        check((whole_ || in_ == x[-1]) && in_ > 0, "dense", "expected a kernel of shape (", x[-1],
+              ", units), got ", kernel);
         bias_ = inputs.size() == 3;
         check(!bias_ || inputs[2].shape == Shape{units_}, "dense", "expected a bias of shape (",
               units_, ",), got ", inputs.back().shape);

@@ -114,6 +114,11 @@ struct Unrepeated {
     std::unique_ptr<class Op> op, kernel;
 };
 
+/// An op in the place of another, reading input 0 through the op `first` if there is one.
+struct Instead {
+    std::unique_ptr<class Op> op, first;
+};
+
 /// What plan() may look at: everything that is a function of shapes and machine.
 struct PlanContext {
     const Kernels* kernels;
@@ -222,8 +227,10 @@ class Op {
                                                  bool /*training*/) const {
         return std::nullopt;
     }
-    /// Another op that makes the same of the same inputs, if that is faster.
-    virtual std::unique_ptr<Op> instead(bool /*training*/) const { return nullptr; }
+    /// What makes the same of the same inputs, if that is faster.
+    virtual std::optional<Instead> instead(const Kernels& /*kernels*/, bool /*training*/) const {
+        return std::nullopt;
+    }
 };
 
 using OpMaker = std::unique_ptr<Op> (*)(Attributes& attributes);

@@ -117,12 +117,16 @@ void take_repeats(Graph& graph) {
     }
 }
 
-/// A convolution by kernels as large as its images is a dense layer.
+/// A convolution of few cells by a large kernel is a dense layer, of its images or of patches.
 void replace_ops(Graph& graph) {
-    for (Node& node : graph.nodes) {
-        auto op = node.op->instead(graph.training());
-        if (!op) continue;
-        node.op = std::move(op);
+    for (size_t i = 0; i < graph.nodes.size(); ++i) {
+        auto instead = graph.nodes[i].op->instead(graph.kernels(), graph.training());
+        if (!instead) continue;
+        int x = graph.nodes[i].inputs[0];
+        if (instead->first) x = insert(graph, i++, std::move(instead->first), {x});
+        Node& node = graph.nodes[i];
+        node.op = std::move(instead->op);
+        node.inputs[0] = x;
         node.op->infer(specs_of(graph, node.inputs));
     }
 }

@@ -2,8 +2,8 @@
 // Rewrites of a graph that save passes over memory or keep numbers: an activation joins the op that
 // feeds it, and its mask in the backward pass the op that reads it; a softmax joins the
 // cross-entropy behind it, a batch_norm in inference goes into the weights of the convolution
-// before it, a convolution of whole images becomes a dense layer, nodes nobody reads go, and rows
-// and columns of images that nobody reads.
+// before it, a convolution of few cells by a large kernel becomes a dense layer, nodes nobody reads
+// go, and rows and columns of images that nobody reads.
 #pragma once
 
 #include <vector>

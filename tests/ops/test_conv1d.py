@@ -13,6 +13,7 @@ CASES = {
     "wide": ((12, 33), (4, 33, 34), {"padding": "same"}),
     "causal": ((11, 3), (3, 3, 4), {"padding": [4, 0], "dilation": [2]}),
     "strided": ((20, 4), (5, 4, 6), {"strides": [3]}),
+    "few steps": ((9, 90), (5, 90, 292), {"strides": [3], "padding": [4, 0]}),
     "whole": ((6, 5), (6, 5, 20), {}),
     "groups": ((9, 12), (3, 4, 6), {"groups": 3, "padding": "same"}),
 }  # fmt: skip

@@ -43,6 +43,9 @@ CASES = {
     "whole image": ((4, 5, 3), (4, 5, 8), True, {}),
     "whole image, wide": ((3, 4, 21), (3, 4, 70), False, {"strides": [2, 1]}),
     "kernel larger, same": ((2, 3, 2), (5, 5, 3), True, {"padding": "same"}),
+    "few cells": (
+        (5, 4, 40), (3, 4, 275), True, {"strides": [2, 3], "padding": "same"}),
+    "few cells, dilated": ((6, 5, 70), (2, 3, 315), False, {"dilation": [3, 2]}),
     "one row": ((1, 40, 2), (1, 3, 4), True, {}),
     "tall": ((40, 1, 3), (5, 1, 2), False, {"padding": "same"}),
 }  # fmt: skip

@@ -18,6 +18,7 @@ CASES = {
     "explicit": ((4, 3, 5, 2), (3, 3, 2, 2, 3), {"padding": [2, 0, 1, 3, 0, 1]}),
     "groups": ((4, 5, 5, 6), (3, 3, 3, 2, 9), {"groups": 3, "padding": "same"}),
     "depthwise": ((4, 5, 5, 6), (3, 3, 3, 1, 6), {"groups": 6, "padding": "same"}),
+    "few cells": ((3, 4, 3, 40), (2, 2, 3, 40, 275), {"strides": [1, 2, 1]}),
     "whole volume": ((2, 3, 2, 5), (2, 3, 2, 5, 66), {}),
     "stride skips cells": ((7, 7, 9, 2), (1, 2, 1, 2, 3), {"strides": [4, 3, 2]}),
 }  # fmt: skip
