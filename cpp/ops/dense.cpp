@@ -26,6 +26,7 @@ constexpr int64_t kBlockFloats = 32 << 10;       // of the kernel in one task: 1
 constexpr int64_t kStreamBlockFloats = 4 << 10;  // dw, w and their state stay in L1
 constexpr int64_t kSweepBlockFloats = 16 << 10;  // dw of one row mostly never leaves registers
 constexpr int64_t kTerms = 4;                    // of y
+constexpr int64_t kTermsMostFloats = 16 << 10;   // of y, read and written for a few rows of w
 
 class Dense final : public Op {
    public:
@@ -194,13 +195,12 @@ class Dense final : public Op {
         return signature;
     }
 
-    /// Of y, in the forward pass: whole vectors, but enough tasks for several cores. One stream
-    /// reads a kernel beyond L2 at 35 GB/s, and 30 where its rows are cut in four: long pieces,
-    /// then.
+    /// Of y, in the forward pass. A kernel beyond L2 is read fastest in whole rows, by tasks that
+    /// add terms; where y is too large for that, in long pieces of rows.
     int64_t columns_of_task() const {
         constexpr int64_t kProductColumns = 64, kStreams = 4;
         if (way_ == Way::kProduct) return kProductColumns;
-        if (in_ * units_ <= kLanesMostFloats) return units_;
+        if (in_ * units_ <= kLanesMostFloats || rows_ * units_ <= kTermsMostFloats) return units_;
         return blocks(units_, kStreams * kernels_->lanes) * kernels_->lanes;
     }
 
@@ -221,8 +221,8 @@ class Dense final : public Op {
         Signature signature;
         jobs_ = {Job::kForward};
         block_columns_ = std::min(units_, columns_of_task());
-        adds_terms_ = context.spreads && way_ == Way::kStream && block_columns_ == units_ &&
-                      in_ * units_ >= kSweepBlockFloats;
+        adds_terms_ = way_ == Way::kStream && block_columns_ == units_ &&
+                      in_ * units_ >= (context.spreads ? kSweepBlockFloats : kLanesMostFloats);
         const int64_t tasks = adds_terms_ ? kTerms : blocks(units_, block_columns_);
         signature.stages.push_back({Phase::kForward, false, tasks, 0, flops()});
         if (adds_terms_) {
@@ -318,8 +318,8 @@ class Dense final : public Op {
                                  std::min(block_columns_, units_ - begin), in_, units_, relu_});
     }
 
-    /// y is the sum of terms, each from some rows of the kernel: then a thread of two finds in its
-    /// own L2 what it moves in the backward pass.
+    /// y is the sum of terms, each from some rows of the kernel, which one stream reads; and a
+    /// thread of two finds in its own L2 what it moves in the backward pass.
     void forward_term(const Args& args, int64_t task) const noexcept {
         const Range rows = part_of(in_, task, kTerms);
         kernels_->dense_forward({args.in[0] + rows.begin, args.in[1] + rows.begin * units_,
