@@ -139,7 +139,9 @@ class Convolution final : public Op {
         p.wants_dx = p.wants_dw = training;
         if (p.covers_image() ? !dense_wins(p) : !patches_win(p)) return std::nullopt;
         Instead instead{make_op("dense", {}), nullptr};
-        if (!p.covers_image()) instead.first = make_patches(p.depth, p.height, p.width, axes_);
+        if (!p.covers_image()) {
+            instead.first = make_patches({p.depth, p.height, p.width, p.in_c, p.in_c}, axes_);
+        }
         return instead;
     }
 

@@ -54,17 +54,17 @@ namespace {
 
 class ExtractPatches final : public Op {
    public:
-    ExtractPatches(const Window& depth, const Window& height, const Window& width, int axes)
-        : windows_{depth, height, width}, axes_(axes) {}
+    ExtractPatches(const Patches& patches, int axes)
+        : patches_(patches), axes_(static_cast<size_t>(axes)) {}
 
     Tensor infer(const std::vector<Tensor>& inputs) override {
         const Shape& x = inputs[0].shape;
-        patches_ = std::make_unique<Patches>(windows_[0], windows_[1], windows_[2], x[-1], x[-1]);
+        const auto cells = patches_.cells();
         Shape y{x[0]};
-        for (int axis = 3 - axes_; axis < 3; ++axis) {
-            y.push_back(windows_[static_cast<size_t>(axis)].out);
+        for (size_t axis = cells.size() - axes_; axis < cells.size(); ++axis) {
+            y.push_back(cells[axis]);
         }
-        y.push_back(patches_->size());
+        y.push_back(patches_.size());
         x_size_ = x.elements() / x[0];
         y_size_ = y.elements() / y[0];
         return {y};
@@ -81,28 +81,26 @@ class ExtractPatches final : public Op {
         if (stage > 0 && args.d_in[0] == nullptr) return;
         for (int64_t i = 0; i < args.images; ++i) {
             if (stage == 0) {
-                patches_->unroll(args.in[0] + i * x_size_, 0, patches_->rows(),
-                                 args.out + i * y_size_);
+                patches_.unroll(args.in[0] + i * x_size_, 0, patches_.rows(),
+                                args.out + i * y_size_);
                 continue;
             }
             float* dx = args.d_in[0] + i * x_size_;
             std::memset(dx, 0, static_cast<size_t>(x_size_) * sizeof(float));
-            patches_->roll(args.d_out + i * y_size_, 0, patches_->rows(), dx);
+            patches_.roll(args.d_out + i * y_size_, 0, patches_.rows(), dx);
         }
     }
 
    private:
-    std::array<Window, 3> windows_;
-    int axes_;
-    std::unique_ptr<Patches> patches_;
+    Patches patches_;
+    size_t axes_;
     int64_t x_size_ = 0, y_size_ = 0;
 };
 
 }  // namespace
 
-std::unique_ptr<Op> make_patches(const Window& depth, const Window& height, const Window& width,
-                                 int axes) {
-    return std::make_unique<ExtractPatches>(depth, height, width, axes);
+std::unique_ptr<Op> make_patches(const Patches& patches, int axes) {
+    return std::make_unique<ExtractPatches>(patches, axes);
 }
 
 }  // namespace pronghorn

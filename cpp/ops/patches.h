@@ -3,6 +3,7 @@
 // the kernel's order, zeros outside of the image. The product with the kernel is the convolution.
 #pragma once
 
+#include <array>
 #include <memory>
 
 #include "ops/op.h"
@@ -17,6 +18,8 @@ class Patches {
             int64_t channels)
         : depth_(depth), height_(height), width_(width), in_c_(in_c), channels_(channels) {}
 
+    /// Cells of the output: depth, height, width.
+    std::array<int64_t, 3> cells() const { return {depth_.out, height_.out, width_.out}; }
     /// Rows of the output, through its depth; `width.out` patches each.
     int64_t rows() const { return depth_.out * height_.out; }
     /// Floats of one.
@@ -36,8 +39,7 @@ class Patches {
     int64_t in_c_, channels_;
 };
 
-/// x (batch, ..., in_c) -> (batch, ..., taps * in_c), all cells of the last `axes` windows.
-std::unique_ptr<Op> make_patches(const Window& depth, const Window& height, const Window& width,
-                                 int axes);
+/// x (batch, ..., in_c) -> (batch, ..., size), the cells of the last `axes` windows.
+std::unique_ptr<Op> make_patches(const Patches& patches, int axes);
 
 }  // namespace pronghorn
