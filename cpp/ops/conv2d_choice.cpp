@@ -63,7 +63,7 @@ bool dense_wins(const ConvProblem& p) {
 }
 
 /// Where an image has a few cells of output for a large kernel, dw would be moved as a whole for
-/// each image: 1.2 to 2.3 times as fast from 64 channels of output on, 8 times for one cell; 1.0
+/// each image: 1.1 to 2.3 times as fast from 64 channels of output on, 8 times for one cell; 1.0
 /// for 16 cells, 0.9 for 32 channels. Up to 3 images are cut into pieces anyway.
 bool patches_win(const ConvProblem& p) {
     constexpr int64_t kLeastFloats = 32 << 10, kLeastChannels = 64;
