@@ -3,7 +3,7 @@
 // summed in registers over all runs, weights loaded as vectors, inputs broadcast. Tiles count
 // pixels through the whole image (row ends are no borders), so all tiles of a call differ by one
 // pixel at most.
-#include "kernels/kernels.h"
+#include "kernels/conv_few.h"
 #include "kernels/simd.h"
 
 namespace pronghorn::PRONGHORN_ISA {
@@ -346,6 +346,7 @@ void pack_turned(const float* w, int64_t rows, int cols, int64_t col_stride, flo
 }  // namespace
 
 void conv_rows(const Conv& conv) noexcept {
+    if (is_few(conv)) return conv_few(conv);
     Conv flat = conv;
     if (conv.x_row == conv.out_w * conv.x_pixel && conv.y_row == conv.out_w * conv.y_pixel) {
         flat.out_w = conv.out_h * conv.out_w;

@@ -3,7 +3,7 @@
 // are outer products of x, broadcast, and dy, loaded as vectors, summed in registers over a block
 // of pixels whose dy stays in cache. Rows of a tile lie side by side in one run, where runs are
 // long enough to fill a tile; else they go through the runs.
-#include "kernels/kernels.h"
+#include "kernels/conv_few.h"
 #include "kernels/simd.h"
 
 namespace pronghorn::PRONGHORN_ISA {
@@ -309,6 +309,7 @@ void add_block(const ConvGradient& gradient, Block block) {
 }  // namespace
 
 void conv_rows_dw(const ConvGradient& gradient) noexcept {
+    if (is_few(gradient)) return conv_few_dw(gradient);
     const int64_t parts = ceil_div(gradient.out_w, kPixels);
     const int64_t step = parts > 1 ? 1 : kPixels / gradient.out_w;
     Block block{};

@@ -10,6 +10,8 @@
 
 namespace pronghorn {
 
+constexpr int64_t kFewChannels = 4;  // leave most of a vector empty
+
 /// x (batch, depth.in, height.in, width.in, in_c), w (depth.kernel, height.kernel, width.kernel,
 /// in_c / groups, out_c), y (batch, depth.out, height.out, width.out, out_c). Fewer dimensions: the
 /// first windows are of one cell.
@@ -53,6 +55,8 @@ struct ConvProblem {
         const int64_t cells = checked_product(padded_d(), checked_product(padded_h(), padded_w()));
         return cells > 4096 + 16 * depth.in * height.in * width.in;
     }
+    /// Neighbouring taps of a row are one run, if no other group's channels lie between.
+    bool joins_taps() const { return width.kernel == 1 || (width.dilation == 1 && groups == 1); }
     bool is_depthwise() const { return groups == in_c && in_c > 1 && !is_volume(); }
     bool is_volume() const { return depth.in > 1 || depth.out > 1 || depth.kernel > 1; }
     /// Of one pass, for the whole batch.
@@ -61,6 +65,8 @@ struct ConvProblem {
         return 2.0 * static_cast<double>(batch * depth.out * height.out * width.out) *
                static_cast<double>(terms * out_c);
     }
+    /// What rows multiply for a cell and a tap, `from` channels to `into`, in vectors.
+    double row_vectors(int64_t from, int64_t into) const;
     /// The ReLU, if there is one, of y itself.
     void activate(int64_t size, float* y) const noexcept {
         if (relu) kernels->clipped_relu({0.0f, 0.0f, ceiling}, size, y, y);

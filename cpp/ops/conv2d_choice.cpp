@@ -5,18 +5,31 @@
 
 namespace pronghorn {
 
+/// A few outputs have the inputs as lanes, whose loads take as long as their multiplications.
+double ConvProblem::row_vectors(int64_t from, int64_t into) const {
+    constexpr double kSlower = 1.4, kEnds = 6;  // adding lanes
+    const auto filled = [this](int64_t channels) {
+        const int64_t vectors = (channels + kernels->lanes - 1) / kernels->lanes;
+        return static_cast<double>(vectors);
+    };
+    const double vectors = static_cast<double>(from) * filled(into);
+    if (into > kFewChannels || from < kernels->lanes) return vectors;
+    const double few = kSlower * filled(from) + kEnds / static_cast<double>(taps());
+    return std::min(vectors, static_cast<double>(into) * few);
+}
+
 namespace {
 
 /// The part of a vector's lanes that the passes keep busy, with channels as lanes.
 double rows_use(const ConvProblem& p) {
-    const auto use = [&p](int64_t channels) {
-        const int64_t lanes = p.kernels->lanes;
-        const int64_t filled = (channels + lanes - 1) / lanes * lanes;
-        return static_cast<double>(channels) / static_cast<double>(filled);
+    const auto use = [&p](int64_t from, int64_t into) {
+        const auto products = static_cast<double>(from * into);
+        return products / static_cast<double>(p.kernels->lanes) / p.row_vectors(from, into);
     };
-    double sum = use(p.group_out()), passes = 1;
-    if (p.wants_dw) sum += use(p.group_out()), ++passes;
-    if (p.wants_dx) sum += use(p.group_in()), ++passes;
+    const int64_t in = p.group_in(), out = p.group_out();
+    double sum = use(in, out), passes = 1;
+    if (p.wants_dw) sum += use(in, out), ++passes;
+    if (p.wants_dx) sum += use(out, in), ++passes;
     return sum / passes;
 }
 
@@ -51,7 +64,15 @@ bool winograd_leads(const ConvProblem& p) {
 
 }  // namespace
 
-bool lanes_win(const ConvProblem& problem) { return lanes_lead(problem, 1); }
+/// A map of many channels for a few that are computed from it, or of it, takes longer to get into
+/// lanes than to multiply: rows are 1.1 to 3 times as fast from 16 channels for one on.
+bool lanes_win(const ConvProblem& p) {
+    constexpr int64_t kOutweighs = 16;
+    const int64_t few = p.wants_dx ? std::min(p.in_c, p.out_c) : p.out_c;
+    const int64_t many = p.in_c + p.out_c - few;
+    if (few <= kFewChannels && many > kOutweighs * few && p.groups == 1) return false;
+    return lanes_lead(p, 1);
+}
 
 /// In training 2 to 20 times as fast as the convolution. Predictions pack the kernel once, which is
 /// worth more for one image and a large kernel, and for many images and few channels.

@@ -11,8 +11,8 @@
 #include <cstring>
 #include <numeric>
 
-#include "ops/conv2d.h"
-#include "ops/conv2d_phases.h"
+#include "ops/conv2d_bare_gradient.h"
+#include "ops/conv2d_frames.h"
 #include "ops/pieces.h"
 
 namespace pronghorn {
@@ -33,9 +33,10 @@ class ConvDirect final : public ConvAlgorithm {
           group_in_(p_.group_in()),
           group_out_(p_.group_out()),
           depth_(p_.taps() * group_in_),
-          dx_(problem, layout) {
-        // Neighbouring taps of a row are one run, if no other group's channels lie between.
-        const bool joined = p_.width.kernel == 1 || (p_.width.dilation == 1 && p_.groups == 1);
+          dx_(problem, layout),
+          frames_(p_, dx_, lanes_),
+          bare_gradient_(p_) {
+        const bool joined = p_.joins_taps();
         const int64_t row = p_.padded_w() * p_.in_c;
         for (int64_t k = 0; k < p_.depth.kernel; ++k) {
             for (int64_t i = 0; i < p_.height.kernel; ++i) {
@@ -58,6 +59,7 @@ class ConvDirect final : public ConvAlgorithm {
         constexpr double kWorthHalves = 2e5;
         cut_ = layout_ == Layout::kRows && p_.groups == 1 && !p_.is_volume() && !p_.all_by_image &&
                (large || (p_.halves && p_.batch == 1 && work >= kWorthHalves));
+        bare_ = layout_ == Layout::kRows && bare_gradient_.wins(cut_);
         if (!cut_) return;
         const int64_t most = large ? kPieces : 2;
         const int64_t panel = p_.kernels->panel, weights = depth_ * p_.out_c;
@@ -70,7 +72,8 @@ class ConvDirect final : public ConvAlgorithm {
     Signature plan() override {
         Signature signature;
         signature.in_layout = signature.out_layout = layout_;
-        const int64_t padded = p_.pads() ? padded_size() : 0;
+        const int64_t padded = frames_.x_size(p_.padded_h()), dy = frames_.dy_size();
+        const int64_t backward = dy + (bare_ ? 0 : padded);
         if (packed_ > 0) {
             pack_pieces_ = packed_ < kPackAtOnce ? 0
                            : p_.groups > 1       ? 1
@@ -83,10 +86,8 @@ class ConvDirect final : public ConvAlgorithm {
         signature.stages.push_back(
             {Phase::kForward, !cut_, cut_ ? p_.batch * pieces_.count() : 1, padded, p_.flops()});
         if (!p_.trains()) return signature;
-        const int64_t dy = copies_dy() ? dx_.dy_size * lanes_ : 0;
         if (!cut_) {
-            signature.stages.push_back(
-                {Phase::kBackward, true, 1, padded + dy, p_.backward_flops()});
+            signature.stages.push_back({Phase::kBackward, true, 1, backward, p_.backward_flops()});
             signature.stages.back().in_place = masks_in_place();
         }
         // Before dx: where nobody else reads x, it makes room for that.
@@ -94,7 +95,7 @@ class ConvDirect final : public ConvAlgorithm {
             gradient_stage_ = static_cast<int>(signature.stages.size());
             const auto runs = static_cast<int64_t>(run_offset_.size());
             signature.stages.push_back(
-                {Phase::kBackward, false, runs * dw_pieces_, padded + dy, p_.flops()});
+                {Phase::kBackward, false, runs * dw_pieces_, backward, p_.flops()});
             signature.stages.back().writes_d_in = false;
         }
         if (cut_ && p_.wants_dx) {
@@ -119,7 +120,7 @@ class ConvDirect final : public ConvAlgorithm {
         if (cut_) return run_piece(stage, args, task);
         for (int64_t i = 0; i < args.images; i += lanes_) {
             if (stage == forward_stage_) {
-                forward(args, i, whole(p_.height.out, group_out_));
+                forward(args, i, {{0, p_.height.out}, {0, group_out_}});
             } else {
                 backward(args, i);
             }
@@ -139,7 +140,12 @@ class ConvDirect final : public ConvAlgorithm {
     /// Of input channels.
     int64_t panels() const { return (group_in_ + p_.kernels->panel - 1) / p_.kernels->panel; }
 
-    static Piece whole(int64_t rows, int64_t columns) { return {{0, rows}, {0, columns}}; }
+    /// Rows of x, padding counted, under rows of y: all, also those that nobody reads, under all.
+    Range under(Range rows) const {
+        const Window& h = p_.height;
+        if (rows.count == h.out) return {0, p_.padded_h()};
+        return {rows.begin * h.stride, (rows.count - 1) * h.stride + h.reach()};
+    }
 
     void run_piece(int stage, const Args& args, int64_t task) const noexcept {
         const int64_t panel = p_.kernels->panel;
@@ -158,18 +164,26 @@ class ConvDirect final : public ConvAlgorithm {
 
     /// Rows of dw of one run, over all images; the first task adds db.
     void own_gradient(const Args& args, int64_t task) const noexcept {
+        const int64_t run = task / dw_pieces_;
+        const Range rows = part_of(run_length_, task % dw_pieces_, dw_pieces_);
         for (int64_t image = 0; image < args.images; ++image) {
-            const float* dy = masked_dy(args, image, args.scratch, all_dy()) + inside_dy();
+            const bool add = image > 0;
+            const float* dy = frames_.dy(args, image, args.scratch, all_dy()) + frames_.inside_dy();
             if (task == 0 && args.d_in[2] != nullptr) {
                 p_.kernels->channel_sums(dy, p_.height.out, p_.width.out, p_.out_c, dx_.dy_row,
-                                         p_.out_c, args.d_in[2], image > 0);
+                                         p_.out_c, args.d_in[2], add);
             }
             if (args.d_in[1] == nullptr) continue;
-            float* scratch = args.scratch + (copies_dy() ? dx_.dy_size * lanes_ : 0);
-            const float* x = padded_x(args, image, scratch, {0, p_.padded_h()});
-            const Range rows = part_of(run_length_, task % dw_pieces_, dw_pieces_);
-            ConvGradient gradient = gradient_of(x + rows.begin, dy, args, image > 0);
-            gradient.run_offset += task / dw_pieces_;
+            if (bare_) {
+                const float* x = args.in[0] + image * p_.in_size();
+                bare_gradient_.add_run(gradient_of(x, dy, args, add), run, rows,
+                                       {0, p_.height.out});
+                continue;
+            }
+            float* scratch = args.scratch + frames_.dy_size();
+            const float* x = frames_.x(args, image, scratch, {0, p_.padded_h()});
+            ConvGradient gradient = gradient_of(x + rows.begin, dy, args, add);
+            gradient.run_offset += run;
             gradient.runs = 1;
             gradient.run_length = rows.count;
             p_.kernels->conv_rows_dw(gradient);
@@ -184,9 +198,6 @@ class ConvDirect final : public ConvAlgorithm {
     }
 
     int64_t padded_plane() const { return p_.padded_h() * p_.padded_w() * p_.in_c; }  // elements
-    int64_t padded_size() const { return p_.padded_d() * padded_plane() * lanes_; }
-    /// A copy of dy is made to mask it by the ReLU or to put zeros around it.
-    bool copies_dy() const { return p_.masks_dy() || dx_.frames_dy(); }
 
     /// Packs the kernel's tap `tap` for the forward pass and, transposed, for its phase of dx.
     void prepare(const Args& args, int64_t tap, int64_t piece) const noexcept {
@@ -231,47 +242,6 @@ class ConvDirect final : public ConvAlgorithm {
         (layout_ == Layout::kLanes ? p_.kernels->conv_lanes : p_.kernels->conv_rows)(conv);
     }
 
-    /// A copy of x with a border; in lanes x is that of a group of images.
-    PadImage framed(const float* x, float* y, int64_t height, int64_t width, int64_t channels,
-                    Border rows, Border columns) const noexcept {
-        PadImage pad{};
-        pad.x = x, pad.y = y;
-        pad.height = height, pad.width = width, pad.channels = channels * lanes_;
-        pad.top = rows.before, pad.bottom = rows.after;
-        pad.left = columns.before, pad.right = columns.after;
-        return pad;
-    }
-
-    /// The slices of x with zeros around them, masked where there is a gate.
-    void pad_volume(PadImage pad, int64_t slices, Border border) const noexcept {
-        const int64_t inner = pad.height * pad.width * pad.channels;
-        const int64_t outer =
-            (pad.top + pad.height + pad.bottom) * (pad.left + pad.width + pad.right) * pad.channels;
-        const auto zero = [outer](float* y, int64_t count) {
-            std::memset(y, 0, static_cast<size_t>(count * outer) * sizeof(float));
-        };
-        zero(pad.y, border.before);
-        pad.y += border.before * outer;
-        for (int64_t i = 0; i < slices; ++i, pad.x += inner, pad.y += outer) {
-            p_.kernels->pad_image(pad);
-            if (pad.gate != nullptr) pad.gate += inner;
-        }
-        zero(pad.y, border.after);
-    }
-
-    /// Rows of x of that image (or group), with zeros around it where the convolution pads. Of a
-    /// volume, all of them.
-    const float* padded_x(const Args& args, int64_t image, float* scratch,
-                          Range rows) const noexcept {
-        const float* x = args.in[0] + image * p_.in_size();
-        if (!p_.pads()) return x + rows.begin * p_.width.in * p_.in_c * lanes_;
-        const PadImage pad =
-            framed(x, scratch, p_.height.in, p_.width.in, p_.in_c,
-                   {p_.height.before, p_.height.after}, {p_.width.before, p_.width.after});
-        pad_volume(rows_of(pad, rows), p_.depth.in, {p_.depth.before, p_.depth.after});
-        return scratch;
-    }
-
     /// conv for every output slice and group: x, weights, bias, y and its gate move on.
     struct Steps {
         int64_t slices, x_slice, y_slice;         // elements
@@ -295,13 +265,8 @@ class ConvDirect final : public ConvAlgorithm {
 
     void forward(const Args& args, int64_t image, const Piece& piece) const noexcept {
         const int64_t panel = p_.kernels->panel, column = piece.columns.begin;
-        const Window& h = p_.height;
         Conv conv{};
-        conv.x =
-            padded_x(args, image, args.scratch,
-                     {piece.rows.begin * h.stride,
-                      piece.rows.count == h.out ? p_.padded_h()
-                                                : (piece.rows.count - 1) * h.stride + h.reach()});
+        conv.x = frames_.x(args, image, args.scratch, under(piece.rows));
         conv.x_row = p_.height.stride * p_.padded_w() * p_.in_c;
         conv.x_pixel = p_.width.stride * p_.in_c;
         conv.run_offset = run_offset_.data();
@@ -325,40 +290,26 @@ class ConvDirect final : public ConvAlgorithm {
                             packs_forward_ ? forward_group_ : group_out_, group_out_});
     }
 
-    /// Rows of dy of that image (or group) as the backward pass reads it. Of a volume, all of them.
-    const float* masked_dy(const Args& args, int64_t image, float* scratch,
-                           Range rows) const noexcept {
-        const int64_t out = image * p_.out_size();
-        const float* dy = args.d_out + out;
-        if (!copies_dy()) return dy + rows.begin * dx_.dy_row * lanes_;
-        PadImage pad =
-            framed(dy, scratch, p_.height.out, p_.width.out, p_.out_c, dx_.top, dx_.left);
-        if (p_.masks_dy()) pad.gate = args.out + out;
-        pad_volume(rows_of(pad, rows), p_.depth.out, dx_.front);
-        return scratch;
-    }
-    /// Where its own cells begin.
-    int64_t inside_dy() const {
-        return (dx_.front.before * dx_.dy_plane + dx_.top.before * dx_.dy_row +
-                dx_.left.before * p_.out_c) *
-               lanes_;
-    }
-
     /// dx comes last: it may take the place of x.
     void backward(const Args& args, int64_t image) const noexcept {
-        const float* dy = masked_dy(args, image, args.scratch, all_dy());
-        const float* inside = dy + inside_dy();
+        const float* dy = frames_.dy(args, image, args.scratch, all_dy());
+        const float* inside = dy + frames_.inside_dy();
         const bool add = args.accumulate || image > 0;
         if (args.d_in[1] != nullptr) {
-            float* scratch = args.scratch + (copies_dy() ? dx_.dy_size * lanes_ : 0);
-            backward_w(padded_x(args, image, scratch, {0, p_.padded_h()}), inside, args, add);
+            if (bare_) {
+                const float* x = args.in[0] + image * p_.in_size();
+                bare_gradient_.add(gradient_of(x, inside, args, add));
+            } else {
+                float* scratch = args.scratch + frames_.dy_size();
+                backward_w(frames_.x(args, image, scratch, {0, p_.padded_h()}), inside, args, add);
+            }
         }
         for (int64_t slice = 0; args.d_in[2] != nullptr && slice < p_.depth.out; ++slice) {
             (layout_ == Layout::kLanes ? p_.kernels->channel_sums_lanes : p_.kernels->channel_sums)(
                 inside + slice * dx_.dy_plane * lanes_, p_.height.out, p_.width.out, p_.out_c,
                 dx_.dy_row, p_.out_c, args.d_in[2], add || slice > 0);
         }
-        if (args.d_in[0] != nullptr) backward_x(dy, 0, args, image, whole(1, group_in_));
+        if (args.d_in[0] != nullptr) backward_x(dy, 0, args, image, {{0, 1}, {0, group_in_}});
     }
 
     ConvGradient gradient_of(const float* x, const float* dy, const Args& args,
@@ -411,7 +362,7 @@ class ConvDirect final : public ConvAlgorithm {
         }
         end = std::clamp(end, positions.begin, all_dy().count);
         const Range rows{positions.begin, end - positions.begin};
-        backward_x(masked_dy(args, image, args.scratch, rows), rows.begin, args, image, piece);
+        backward_x(frames_.dy(args, image, args.scratch, rows), rows.begin, args, image, piece);
     }
 
     /// Zeros, as some cells of dx are reached by no tap.
@@ -471,6 +422,8 @@ class ConvDirect final : public ConvAlgorithm {
     int64_t group_in_, group_out_;
     int64_t depth_;  // of the product: taps * channels
     DxPlan dx_;
+    ConvFrames frames_;
+    ConvBareGradient bare_gradient_;
     std::vector<int64_t> run_offset_;
     int64_t run_length_ = 0;
     bool packs_forward_ = false;
@@ -482,6 +435,7 @@ class ConvDirect final : public ConvAlgorithm {
     Pieces pieces_, dx_pieces_;
     int64_t dw_pieces_ = 1;
     int gradient_stage_ = -1;  // of pieces of dw
+    bool bare_ = false;        // no copy of x for dw
 };
 
 }  // namespace

@@ -169,7 +169,7 @@ bool planes_win(const ConvProblem& p) {
         return from * into * h * filled(w);
     });
     const double channels = work(p, [&](double h, double w, double from, double into) {
-        return from * filled(into) * h * w;
+        return p.row_vectors(static_cast<int64_t>(from), static_cast<int64_t>(into)) * h * w;
     });
     const auto batch = static_cast<double>(p.batch);
     const double images = work(p, [&](double h, double w, double from, double into) {
@@ -180,7 +180,8 @@ bool planes_win(const ConvProblem& p) {
                          kMoveOut * static_cast<double>(p.out_size());
     const double moves = moved / lanes * (p.trains() ? 2 : 1);
     const auto ends = [&](int64_t h, int64_t w, int64_t into) {
-        return into % p.kernels->lanes == 0 ? 0.0 : kEnd * static_cast<double>(h * w);
+        const bool full = into % p.kernels->lanes == 0 || into <= kFewChannels;
+        return full ? 0.0 : kEnd * static_cast<double>(h * w);
     };
     const double cut = ends(p.height.out, p.width.out, p.out_c) +
                        (p.wants_dx ? ends(p.height.in, p.width.in, p.in_c) : 0.0);

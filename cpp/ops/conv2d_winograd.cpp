@@ -309,6 +309,7 @@ class ConvWinograd final : public ConvAlgorithm {
 
     /// Block `number` of the channels of dw, and of db, summed over tiles.
     void sum_block(const Args& args, int64_t number, Range tiles, Sums to) const noexcept {
+        if (p_.transposed && !p_.wants_dw) return;  // db is summed from dy itself
         const WinogradGradientPass& pass = gradient_;
         const int64_t panel = p_.kernels->panel, x_sum = number / pass.dy_blocks;
         const auto phase = static_cast<size_t>(x_sum / pass.x_blocks);

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/shape.h"
-#include "ops/attributes.h"
+#include "ops/op.h"
 
 namespace pronghorn {
 
@@ -19,6 +19,17 @@ struct Window {
 
     /// Behind the last cell that an output covers, which may be padding.
     int64_t end() const { return (out - 1) * stride + reach() - before; }
+
+    /// The input that tap k of an output meets; may be padding.
+    int64_t cell(int64_t output, int64_t k) const {
+        return output * stride - before + k * dilation;
+    }
+    /// The outputs whose tap k meets no padding; a count of 0 or less where there are none.
+    Range inside(int64_t k) const {
+        const int64_t begin = (std::max<int64_t>(0, -cell(0, k)) + stride - 1) / stride;
+        const int64_t last = in - 1 - cell(0, k);
+        return {begin, last < 0 ? 0 : std::min(out, last / stride + 1) - begin};
+    }
 
     /// Keeps the first outputs; returns how many cells of the input they cover.
     int64_t crop(int64_t outputs) {

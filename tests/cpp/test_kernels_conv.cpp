@@ -170,6 +170,20 @@ std::vector<Shape> chosen_shapes() {
          .kernel_h = 3,
          .kernel_w = 3,
          .dilation = 2},
+        {.in_c = 1300,
+         .out_c = 3,
+         .out_h = 5,
+         .out_w = 7,
+         .kernel_h = 2,
+         .kernel_w = 2,
+         .relu = true},
+        {.in_c = 70,
+         .out_c = 1,
+         .out_h = 3,
+         .out_w = 300,
+         .kernel_h = 3,
+         .kernel_w = 3,
+         .accumulate = true},
     };
 }
 
@@ -315,6 +329,24 @@ TEST_CASE("conv_rows and conv_rows_dw agree with loops in double on chosen shape
     }
 }
 
+TEST_CASE("conv_rows and conv_rows_dw agree with loops in double for a few columns") {
+    for (const Kernels* kernels : tables()) {
+        for (int64_t out_c = 1; out_c <= 5; ++out_c) {
+            for (int64_t inputs = 1; inputs <= 110; inputs += inputs < 20 ? 1 : 6) {
+                Shape shape{};
+                shape.in_c = inputs, shape.out_c = out_c;
+                shape.out_h = inputs % 3 + 1, shape.out_w = inputs % 19 + 1;
+                shape.kernel_h = 2, shape.kernel_w = inputs % 2 + 1;
+                shape.gap = inputs % 4;
+                shape.bias = shape.relu = shape.packed = inputs % 5 < 3;
+                const auto seed = static_cast<uint32_t>(inputs);
+                check_conv(*kernels, shape, seed);
+                check_gradient(*kernels, shape, seed);
+            }
+        }
+    }
+}
+
 TEST_CASE("conv_rows and conv_rows_dw agree with loops in double for every number of pixels") {
     for (const Kernels* kernels : tables()) {
         for (int64_t pixels = 1; pixels <= 64; ++pixels) {
@@ -334,34 +366,39 @@ TEST_CASE("conv_rows and conv_rows_dw agree with loops in double for every numbe
     }
 }
 
+void check_nan(const Kernels& kernels, int64_t inputs, int64_t channels) {
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    Floats x(static_cast<size_t>(2 * inputs), 1.0f);
+    x[0] = nan;
+    const Floats w(static_cast<size_t>(inputs * channels), -1.0f);
+    Floats gate(static_cast<size_t>(2 * channels));
+    for (size_t i = 0; i < gate.size(); ++i) gate[i] = i % 2 == 0 ? 1.0f : nan;
+    Floats y(static_cast<size_t>(2 * channels), 5.0f);
+    const int64_t offset = 0;
+    Conv conv{};
+    conv.x = x.data(), conv.x_row = 2 * inputs, conv.x_pixel = inputs;
+    conv.run_offset = &offset, conv.runs = 1, conv.run_length = inputs;
+    conv.weights = w.data(), conv.w_panel = kernels.panel, conv.w_row = channels;
+    conv.y = y.data(), conv.y_row = 2 * channels, conv.y_pixel = channels;
+    conv.out_h = 1, conv.out_w = 2, conv.out_c = channels;
+    conv.relu = true, conv.ceiling = 6.0f;
+    kernels.conv_rows(conv);
+    for (int64_t c = 0; c < channels; ++c) {
+        CHECK(std::isnan(y[static_cast<size_t>(c)]));
+        CHECK(y[static_cast<size_t>(channels + c)] == 0.0f);
+    }
+    conv.gate = gate.data();
+    kernels.conv_rows(conv);
+    for (int64_t c = 0; c < channels; ++c) {
+        const float value = y[static_cast<size_t>(c)];
+        CHECK((c % 2 == 0 ? std::isnan(value) : value == 0.0f));
+    }
+}
+
 TEST_CASE("conv_rows keeps NaN through relu and open gates") {
     for (const Kernels* kernels : tables()) {
-        const int64_t channels = kernels->panel + 1;
-        const float nan = std::numeric_limits<float>::quiet_NaN();
-        const Floats x = {nan, 1.0f};
-        const Floats w(static_cast<size_t>(channels), -1.0f);
-        Floats gate(static_cast<size_t>(2 * channels));
-        for (size_t i = 0; i < gate.size(); ++i) gate[i] = i % 2 == 0 ? 1.0f : nan;
-        Floats y(static_cast<size_t>(2 * channels), 5.0f);
-        const int64_t offset = 0;
-        Conv conv{};
-        conv.x = x.data(), conv.x_row = 2, conv.x_pixel = 1;
-        conv.run_offset = &offset, conv.runs = 1, conv.run_length = 1;
-        conv.weights = w.data(), conv.w_panel = kernels->panel, conv.w_row = channels;
-        conv.y = y.data(), conv.y_row = 2 * channels, conv.y_pixel = channels;
-        conv.out_h = 1, conv.out_w = 2, conv.out_c = channels;
-        conv.relu = true, conv.ceiling = 6.0f;
-        kernels->conv_rows(conv);
-        for (int64_t c = 0; c < channels; ++c) {
-            CHECK(std::isnan(y[static_cast<size_t>(c)]));
-            CHECK(y[static_cast<size_t>(channels + c)] == 0.0f);
-        }
-        conv.gate = gate.data();
-        kernels->conv_rows(conv);
-        for (int64_t c = 0; c < channels; ++c) {
-            const float value = y[static_cast<size_t>(c)];
-            CHECK((c % 2 == 0 ? std::isnan(value) : value == 0.0f));
-        }
+        check_nan(*kernels, 1, kernels->panel + 1);
+        check_nan(*kernels, 100, 3);
     }
 }
 

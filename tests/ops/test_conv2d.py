@@ -46,6 +46,13 @@ CASES = {
     "few cells": (
         (5, 4, 40), (3, 4, 275), True, {"strides": [2, 3], "padding": "same"}),
     "few cells, dilated": ((6, 5, 70), (2, 3, 315), False, {"dilation": [3, 2]}),
+    "to one": ((9, 10, 35), (3, 3, 1), True, {"padding": "same"}),
+    "to two": ((8, 7, 70), (2, 4, 2), True, {"strides": [2, 1]}),
+    "to three": ((7, 6, 40), (5, 5, 3), True, {"padding": "same"}),
+    "to four": ((9, 8, 19), (3, 2, 4), False, {"dilation": [2, 1], "padding": "same"}),
+    "to one cell by cell": ((5, 7, 130), (1, 1, 1), True, {}),
+    "to two, deep": ((3, 4, 600), (2, 2, 2), True, {}),
+    "of two": ((8, 9, 2), (3, 3, 33), True, {"strides": [2, 1], "padding": "same"}),
     "one row": ((1, 40, 2), (1, 3, 4), True, {}),
     "tall": ((40, 1, 3), (5, 1, 2), False, {"padding": "same"}),
 }  # fmt: skip
@@ -80,6 +87,13 @@ LARGE_CASES = {
     "dilated": ((24, 23, 20), (3, 2, 40), {"dilation": [2, 3], "padding": "same"}),
     "padding beyond kernel": ((19, 18, 30), (2, 2, 60), {"padding": [9, 2, 4, 1]}),
     "few rows": ((3, 200, 30), (3, 3, 40), {}),
+    "to three": ((40, 61, 70), (3, 3, 3), {"padding": "same"}),
+    "wide": ((21, 60, 20), (3, 4, 30), {"strides": [2, 1], "padding": "same"}),
+    "wide, dilated": (
+        (20, 70, 16), (3, 3, 24), {"dilation": [1, 3], "padding": "same"}),
+    "wide groups": (
+        (19, 62, 32), (3, 3, 40), {"groups": 2, "padding": [1, 0, 2, 5]}),
+    "rows of padding": ((20, 50, 30), (3, 3, 20), {"padding": [7, 4, 1, 1]}),
 }  # fmt: skip
 
 
@@ -87,12 +101,13 @@ LARGE_CASES = {
 def test_pieces_of_large_images(case):
     """Whole numbers, so that every sum is exact however it is cut."""
     x, kernel, attributes = LARGE_CASES[case]
+    groups = attributes.get("groups", 1)
     check_op(
         "conv2d",
         [arrays.integers(1, 4, *x)],
         attributes,
         parameters=[
-            arrays.integers(2, *kernel[:2], x[2], kernel[2]),
+            arrays.integers(2, *kernel[:2], x[2] // groups, kernel[2]),
             arrays.integers(3, kernel[2]),
         ],
         batches=[1, 3, 4],

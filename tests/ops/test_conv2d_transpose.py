@@ -20,6 +20,8 @@ CASES = {
         {"strides": [2, 3], "padding": "same", "output_padding": [1, 2]}),
     "dilated": ((6, 5, 4), (3, 2, 5, 4), {"dilation": [2, 3], "padding": "same"}),
     "crop": ((5, 5, 4), (4, 3, 5, 4), {"strides": [2, 2], "padding": [1, 2, 0, 1]}),
+    "to one": ((5, 6, 40), (5, 5, 1, 40), {"strides": [2, 2], "padding": "same"}),
+    "to three": ((7, 5, 33), (4, 3, 3, 33), {"strides": [2, 1]}),
 }  # fmt: skip
 
 
