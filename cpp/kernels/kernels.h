@@ -99,7 +99,7 @@ struct ConvPlanesGradient {
     bool accumulate;  // += where true, = where false
 };
 
-/// Winograd F(4x4, 2x2), F(4x4, 3x3) and F(2x2, 5x5), and F(4, 2), F(4, 3) and F(2, 5) along rows:
+/// Winograd F(4x4, 2x2), F(4x4, 3x3), F(3x3, 4x4) and F(2x2, 5x5), and the same along rows:
 /// `count` tiles, from number `first` on, of a map (images, depth, height, width, channels) whose
 /// pixels are `pixel` floats apart. The cells of a tile lie `spacing` apart along an axis: those of
 /// one lattice. Of `lattices` of them, each a cell behind the one before, each has so many tiles:
@@ -116,7 +116,7 @@ struct WinogradTiles {
         int64_t tiles;   // of a lattice
         int64_t spacing, lattices;
     };
-    int64_t taps_h, taps_w;  // 2 (5 points, 4 outputs), 3 (6 and 4) or 5 (6 and 2); taps_h: or 1
+    int64_t taps_h, taps_w;  // 2 (5 points, 4 outputs), 3 (6, 4), 4 (6, 3), 5 (6, 2); taps_h: or 1
     Axis depth, height, width;
     int64_t pixel, channels;
     int64_t first, count;
@@ -143,8 +143,8 @@ struct WinogradProduct {
 };
 
 /// Of slice `slice` of a kernel (depth, rows.size, columns.size, in_c, out_c) the taps at first +
-/// stride*i for i below `taps` along each axis, 1, 2, 3 or 5, of which `existing` lie in the
-/// kernel; the others are zeros.
+/// stride*i for i below `taps` along each axis, 1 to 5, of which `existing` lie in the kernel; the
+/// others are zeros.
 struct WinogradTaps {
     struct Axis {
         int64_t taps, existing, size, stride, first;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Winograd F(4x4, 3x3), F(2x2, 5x5) and F(4x4, 2x2) along one axis, with the points 0, +-3/4, +-3/2
-// and infinity, for 2 taps +-1/2, +-5/4 and infinity (Lavin and Gray 2015; these points give half
-// the error of 0, +-1, +-2):
+// Winograd F(4x4, 3x3), F(3x3, 4x4), F(2x2, 5x5) and F(4x4, 2x2) along one axis, with the points 0,
+// +-3/4, +-3/2 and infinity, for 2 taps +-1/2, +-5/4 and infinity (Lavin and Gray 2015; these
+// points give half the error of 0, +-1, +-2):
 //   y = At [(G g Gt) * (Bt x B)] A,   dw = Gt [(A dy At) * (Bt x B)] G.
 // The constants of Bt and A are exact in float; all thirds are in G. The last point is infinity:
 // its products are the last tap's alone. Forms of 6 points have the same Bt; the lengths of arrays
@@ -18,8 +18,8 @@ constexpr int kWinogradPanel = 2 * kLanes;  // columns of a product's tile
 template <int kTapsOfAxis>
 struct WinogradAxis {
     static constexpr int kTaps = kTapsOfAxis;
-    static constexpr int kStep = kTaps == 1 ? 1 : kTaps == 5 ? 2 : 4;  // outputs of a tile
-    static constexpr int kPoints = kStep + kTaps - 1;                  // and inputs
+    static constexpr int kStep = kTaps == 1 ? 1 : kTaps <= 3 ? 4 : 7 - kTaps;  // outputs of a tile
+    static constexpr int kPoints = kStep + kTaps - 1;                          // and inputs
 };
 
 template <int kTapsH, int kTapsW>
@@ -34,10 +34,12 @@ inline void with_winograd_form(int64_t taps_h, int64_t taps_w, Use use) {
     if (taps_h == 1) {
         if (taps_w == 2) return use(WinogradForm<1, 2>{});
         if (taps_w == 3) return use(WinogradForm<1, 3>{});
+        if (taps_w == 4) return use(WinogradForm<1, 4>{});
         return use(WinogradForm<1, 5>{});
     }
     if (taps_w == 2) return use(WinogradForm<2, 2>{});
     if (taps_w == 3) return use(WinogradForm<3, 3>{});
+    if (taps_w == 4) return use(WinogradForm<4, 4>{});
     use(WinogradForm<5, 5>{});
 }
 
@@ -78,18 +80,20 @@ template <int kPoints>
     }
 }
 
-/// At: points to 4 or 2 outputs.
+/// At: points to 4, 3 or 2 outputs.
 template <int kStep>
 [[gnu::always_inline]] inline void winograd_at(const Vec (&m)[6], Vec (&y)[kStep]) {
     const auto [even_near, odd_near, even_far, odd_far] = WinogradParts::of(m + 1);
+    // Of all points but infinity, which adds to the last output.
+    Vec odd = odd_near * set1(0.75f), even = even_near * set1(0.5625f);
+    Vec cube = odd_near * set1(27.0f / 64);
+    if constexpr (kStep == 2) odd = fma(odd_near, set1(0.75f), m[5]);
+    if constexpr (kStep == 3) even = fma(even_near, set1(0.5625f), m[5]);
+    if constexpr (kStep == 4) cube = fma(odd_near, set1(27.0f / 64), m[5]);
     y[0] = m[0] + even_near + even_far;
-    if constexpr (kStep == 2) {
-        y[1] = fma(odd_far, set1(1.5f), fma(odd_near, set1(0.75f), m[5]));
-    } else {
-        y[1] = fma(odd_far, set1(1.5f), odd_near * set1(0.75f));
-        y[2] = fma(even_far, set1(2.25f), even_near * set1(0.5625f));
-        y[3] = fma(odd_far, set1(27.0f / 8), fma(odd_near, set1(27.0f / 64), m[5]));
-    }
+    y[1] = fma(odd_far, set1(1.5f), odd);
+    if constexpr (kStep > 2) y[2] = fma(even_far, set1(2.25f), even);
+    if constexpr (kStep > 3) y[3] = fma(odd_far, set1(27.0f / 8), cube);
 }
 
 [[gnu::always_inline]] inline void winograd_at(const Vec (&m)[5], Vec (&y)[4]) {
@@ -100,14 +104,16 @@ template <int kStep>
     y[3] = fma(odd_far, set1(125.0f / 64), fma(odd_near, set1(0.125f), m[4]));
 }
 
-/// A: the gradients of 4 or 2 outputs to points.
+/// A: the gradients of 4, 3 or 2 outputs to points.
 template <int kStep>
 [[gnu::always_inline]] inline void winograd_a(const Vec (&y)[kStep], Vec (&d)[6]) {
     Vec even_near = y[0], odd_near = y[1], even_far = y[0], odd_far = y[1];
-    if constexpr (kStep == 4) {
+    if constexpr (kStep > 2) {
         even_near = fma(y[2], set1(0.5625f), even_near);
-        odd_near = fma(y[3], set1(0.5625f), odd_near);
         even_far = fma(y[2], set1(2.25f), even_far);
+    }
+    if constexpr (kStep > 3) {
+        odd_near = fma(y[3], set1(0.5625f), odd_near);
         odd_far = fma(y[3], set1(2.25f), odd_far);
     }
     odd_near = odd_near * set1(0.75f);
@@ -132,11 +138,13 @@ inline void winograd_g(const Vec (&g)[kTaps], Vec (&u)[6]) {
     Vec even_near = fma(g[2], set1(-8.0f / 27), g[0] * set1(-128.0f / 243));
     Vec even_far = fma(g[2], set1(8.0f / 27), g[0] * set1(32.0f / 243));
     Vec odd_near = g[1] * set1(-32.0f / 81), odd_far = g[1] * set1(16.0f / 81);
-    if constexpr (kTaps == 5) {
-        even_near = fma(g[4], set1(-1.0f / 6), even_near);
+    if constexpr (kTaps > 3) {
         odd_near = fma(g[3], set1(-2.0f / 9), odd_near);
-        even_far = fma(g[4], set1(2.0f / 3), even_far);
         odd_far = fma(g[3], set1(4.0f / 9), odd_far);
+    }
+    if constexpr (kTaps > 4) {
+        even_near = fma(g[4], set1(-1.0f / 6), even_near);
+        even_far = fma(g[4], set1(2.0f / 3), even_far);
     }
     u[0] = g[0] * set1(64.0f / 81);
     WinogradParts{even_near, odd_near, even_far, odd_far}.join(u + 1);
@@ -157,13 +165,10 @@ inline void winograd_gt(const Vec (&s)[6], Vec (&g)[kTaps]) {
     g[0] = fma(s[0], set1(64.0f / 81),
                fma(even_far, set1(32.0f / 243), even_near * set1(-128.0f / 243)));
     g[1] = fma(odd_far, set1(16.0f / 81), odd_near * set1(-32.0f / 81));
-    if constexpr (kTaps == 3) {
-        g[2] = fma(even_far - even_near, set1(8.0f / 27), s[5]);
-    } else {
-        g[2] = (even_far - even_near) * set1(8.0f / 27);
-        g[3] = fma(odd_far, set1(4.0f / 9), odd_near * set1(-2.0f / 9));
-        g[4] = fma(even_far, set1(2.0f / 3), fma(even_near, set1(-1.0f / 6), s[5]));
-    }
+    g[2] = (even_far - even_near) * set1(8.0f / 27);
+    if constexpr (kTaps > 3) g[3] = fma(odd_far, set1(4.0f / 9), odd_near * set1(-2.0f / 9));
+    if constexpr (kTaps > 4) g[4] = fma(even_far, set1(2.0f / 3), even_near * set1(-1.0f / 6));
+    g[kTaps - 1] = g[kTaps - 1] + s[5];
 }
 
 inline void winograd_gt(const Vec (&s)[5], Vec (&g)[2]) {

@@ -143,6 +143,7 @@ struct GradientTransform {
     template <int kCells>
     static Vec sum_of(const Vec (&y)[kCells]) {
         Vec sum = y[0] + y[1];
+        if constexpr (kCells == 3) sum = sum + y[2];
         if constexpr (kCells == 4) sum = sum + (y[2] + y[3]);
         return sum;
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Winograd F(4x4, 3x3), F(2x2, 5x5) and F(4x4, 2x2): a quarter, 36 % and 39 % of the
-// multiplications, or F(4, 3), F(2, 5) and F(4, 2) along rows, for kernels without groups that fall
-// into sums of such (conv2d_winograd_passes.h). Tiles of the batch, or of a slice of it where
+// Winograd F(4x4, 3x3), F(3x3, 4x4), F(2x2, 5x5) and F(4x4, 2x2): a quarter, a quarter, 36 % and
+// 39 % of the multiplications, or the same along rows, for kernels without groups that fall into
+// sums of such (conv2d_winograd_passes.h). Tiles of the batch, or of a slice of it where
 // images are large, are cut into blocks; a block's inputs are transformed to a plane for each
 // point, each is multiplied with its plane of the transformed kernel, and the products are
 // transformed back, all in a task's scratch. The gradient of x is the same pass over dy with the
@@ -383,18 +383,18 @@ class ConvWinograd final : public ConvAlgorithm {
 };
 
 bool supports(const ConvProblem& p) {
-    constexpr int64_t kMostPhases = 64;  // a plan is not to grow with a giant stride
-    const WinogradShape shape(p);
-    const int64_t taps = shape.columns.taps;
+    constexpr int64_t kMostPhases = 64, kMostTaps = 4096;  // a plan is not to grow without end
     const auto fits = [](const Window& window) {
-        return (window.stride == 1 || window.dilation == 1) && window.kernel >= window.stride &&
+        return (window.stride == 1 || window.dilation == 1) && window.kernel > window.stride &&
                window.in >= window.stride && window.out >= window.dilation;
     };
-    return (taps == 2 || taps == 3 || taps == 5) &&
-           (shape.rows.taps == taps || p.height.kernel == 1) && fits(p.height) && fits(p.width) &&
-           std::max({p.height.stride, p.width.stride, p.depth.kernel}) <= kMostPhases &&
-           winograd_lattices(p) * p.depth.kernel <= kMostPhases && p.depth.stride == 1 &&
-           p.groups == 1 && !p.all_by_image;
+    const Window& h = p.height;
+    const bool row = h.kernel == 1 && h.stride == 1 && h.out >= h.dilation;
+    if (!fits(p.width) || !(row || fits(h)) || p.depth.stride > 1 || p.groups > 1 ||
+        p.all_by_image || std::max(p.taps(), winograd_lattices(p)) > kMostTaps) {
+        return false;
+    }
+    return static_cast<int64_t>(winograd_phases(p).size()) <= kMostPhases;
 }
 
 }  // namespace
@@ -407,15 +407,14 @@ std::unique_ptr<ConvAlgorithm> make_conv_winograd(const ConvProblem& problem) {
 bool winograd_wins(const ConvProblem& p) {
     if (!supports(p)) return false;
     const Window &h = p.height, &w = p.width;
-    const WinogradShape shape(p);
-    const bool square = shape.rows.taps == 3 && shape.columns.taps == 3;
-    const int64_t channels = square && h.stride == 1 ? std::max(8, p.kernels->lanes) : 16;
+    const bool square = h.kernel == 3 && w.kernel == 3 && h.stride == 1;
+    const int64_t channels = square ? std::max(8, p.kernels->lanes) : 16;
     if (std::min(p.in_c, p.out_c) < channels) return false;
     const int64_t pixels = p.batch * p.depth.out * h.out * w.out;
     // Transforming the kernel has to pay; predictions do it for once. 5 x 5 kernels save more at
     // every pixel.
-    if (p.taps() == w.kernel * w.kernel && w.kernel != 2 && h.stride * w.stride == 1 &&
-        h.dilation * w.dilation == 1) {
+    if (p.taps() == w.kernel * w.kernel && (w.kernel == 3 || w.kernel == 5) &&
+        h.stride * w.stride * h.dilation * w.dilation == 1) {
         return pixels >= (p.trains() ? 300 : 150) / (w.kernel == 3 ? 1 : 3);
     }
     // So do multiplications for each pair of channels, of which there are more than of outputs
@@ -428,8 +427,7 @@ bool winograd_wins(const ConvProblem& p) {
     const WinogradGradientPass pass(p);
     const auto direct = static_cast<double>(p.taps() * pixels);
     const auto ours = static_cast<double>(pass.points() * pass.tiles);
-    const int64_t once = (p.trains() ? 50 : 25) / (p.transposed ? 2 : 1);
-    const auto transform = static_cast<double>(once * pass.points());
+    const auto transform = static_cast<double>(winograd_kernel_cost(p) * pass.points());
     return direct >= std::max(kLeastRatio, ratio) * ours && direct - ours >= transform;
 }
 

@@ -20,10 +20,24 @@ int64_t row_of(int64_t channels, const Kernels& kernels) {
     return row % 128 == 0 ? row + kUnaligned : row;
 }
 
-/// Every stride-th tap of the kernel.
-WinogradTaps::Axis taps_from(int64_t first, const Window& window, const WinogradSide& side) {
+/// Every stride-th tap of the kernel from `first` on, those of a block. None where strides leave
+/// the last block of a lattice without.
+WinogradTaps::Axis taps_from(int64_t first, int64_t block, const Window& window,
+                             const WinogradSide& side) {
+    first += block * side.taps * window.stride;
     const int64_t left = ceil_div(window.kernel - first, window.stride);
-    return {side.taps, std::min(side.taps, left), window.kernel, window.stride, first};
+    return {side.taps, std::clamp<int64_t>(left, 0, side.taps), window.kernel, window.stride,
+            first};
+}
+
+/// What all blocks of a lattice need along an axis.
+int64_t points_along(const Window& window, const WinogradSide& side) {
+    const int64_t taps = ceil_div(window.kernel, window.stride);
+    return side.blocks * side.points - (side.blocks * side.taps > taps ? 1 : 0);
+}
+
+int64_t tiles_along(const Window& window, const WinogradSide& side) {
+    return window.dilation * ceil_div(ceil_div(window.out, window.dilation), side.step);
 }
 
 /// A map in tiles.
@@ -53,7 +67,7 @@ WinogradTiles y_tiles(const ConvProblem& p, const WinogradShape& shape) {
 WinogradTiles x_tiles(const ConvProblem& p, const WinogradShape& shape, const WinogradTiles& y,
                       const WinogradTaps& taps) {
     const auto axis = [](const Window& window, const WinogradTiles::Axis& out, int64_t first) {
-        return WinogradTiles::Axis{window.in, window.before - first, out.tiles,
+        return WinogradTiles::Axis{window.in, window.before - first * window.dilation, out.tiles,
                                    window.stride * window.dilation, window.dilation};
     };
     WinogradTiles x = tiles_of(shape, p.in_c);
@@ -66,10 +80,11 @@ WinogradTiles x_tiles(const ConvProblem& p, const WinogradShape& shape, const Wi
 /// Along an axis the cells of x that a lattice's taps reach, in tiles, and the outputs they read.
 struct Reached {
     Reached(const Window& window, const WinogradSide& side, const WinogradTaps::Axis& taps) {
-        int64_t first = (taps.first - window.before) % window.stride;
+        const int64_t before = window.before - taps.first * window.dilation;
+        int64_t first = -before % window.stride;
         if (first < 0) first += window.stride;
         // That the first cell meets by the first tap; taps go back from there.
-        const int64_t output = (first + window.before - taps.first) / window.stride;
+        const int64_t output = (first + before) / window.stride;
         const int64_t lattices = window.dilation;
         const int64_t cells = ceil_div(ceil_div(window.in - first, window.stride), lattices);
         x = {window.in, -first, ceil_div(cells, side.step), window.stride * lattices, lattices};
@@ -100,6 +115,21 @@ bool may_join_chains(const ConvProblem& p) {
 
 }  // namespace
 
+WinogradShape::WinogradShape(const ConvProblem& p) : WinogradShape(p, 2) {
+    const auto work = [&p](const WinogradShape& shape) {
+        const int64_t needed =
+            points_along(p.height, shape.rows) * points_along(p.width, shape.columns);
+        const int64_t in_slice =
+            tiles_along(p.height, shape.rows) * tiles_along(p.width, shape.columns);
+        const int64_t transformed = shape.rows.blocks * shape.columns.blocks * shape.points;
+        return needed * p.batch * p.depth.out * in_slice + transformed * winograd_kernel_cost(p);
+    };
+    for (int64_t taps = 3; taps <= 5; ++taps) {
+        const WinogradShape other(p, taps);
+        if (work(other) < work(*this)) *this = other;
+    }
+}
+
 int64_t needed_points(const WinogradShape& shape, const std::vector<WinogradTaps>& phases) {
     int64_t points = 0;
     for (const WinogradTaps& phase : phases) points += WinogradPoints(shape, phase).count();
@@ -116,11 +146,16 @@ Range channel_block(int64_t channels, int64_t panel, int64_t number, int64_t cou
 std::vector<WinogradTaps> winograd_phases(const ConvProblem& p) {
     const WinogradShape shape(p);
     const Window &h = p.height, &w = p.width;
+    const int64_t blocks = shape.rows.blocks * shape.columns.blocks;
     std::vector<WinogradTaps> phases;
-    for (int64_t lattice = 0; lattice < winograd_lattices(p); ++lattice) {
+    for (int64_t i = 0; i < winograd_lattices(p) * blocks; ++i) {
+        const int64_t lattice = i / blocks, block = i % blocks;
+        const auto rows =
+            taps_from(lattice / w.stride, block / shape.columns.blocks, h, shape.rows);
+        const auto columns =
+            taps_from(lattice % w.stride, block % shape.columns.blocks, w, shape.columns);
         for (int64_t slice = 0; slice < p.depth.kernel; ++slice) {
-            phases.push_back({slice, taps_from(lattice / w.stride, h, shape.rows),
-                              taps_from(lattice % w.stride, w, shape.columns), p.in_c, p.out_c});
+            phases.push_back({slice, rows, columns, p.in_c, p.out_c});
         }
     }
     return phases;
@@ -133,15 +168,16 @@ WinogradPass::WinogradPass(const ConvProblem& p, bool gathers, int64_t lattice)
         to = y_tiles(p, shape);
         for (const WinogradTaps& of : taps) from.push_back(x_tiles(p, shape, to, of));
     } else {
-        const auto begin = taps.begin() + lattice * p.depth.kernel;
-        taps = std::vector<WinogradTaps>(begin, begin + p.depth.kernel);
-        const Reached rows(p.height, shape.rows, taps[0].rows);
-        const Reached columns(p.width, shape.columns, taps[0].columns);
+        const auto count = static_cast<int64_t>(taps.size()) / winograd_lattices(p);
+        const auto begin = taps.begin() + lattice * count;
+        taps = std::vector<WinogradTaps>(begin, begin + count);
         to = tiles_of(shape, p.in_c);
         to.depth = {p.depth.in, 0, p.depth.in, 1, 1};
-        to.height = rows.x;
-        to.width = columns.x;
         for (const WinogradTaps& of : taps) {
+            const Reached rows(p.height, shape.rows, of.rows);
+            const Reached columns(p.width, shape.columns, of.columns);
+            to.height = rows.x;
+            to.width = columns.x;
             WinogradTiles dy = tiles_of(shape, p.out_c);
             dy.depth = {p.depth.out, of.slice * p.depth.dilation - p.depth.before, p.depth.in, 1,
                         1};

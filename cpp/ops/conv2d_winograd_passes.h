@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // How the work of a Winograd convolution is cut. Its windows fall into sums of convolutions without
 // strides over lattices of slices of x. Stride s: tap i of the kernel reads cells that lie s apart,
-// so the taps of one remainder of i / s are a small kernel over one lattice; with one slice of the
-// kernel's depth they are a *phase*. y is the sum of all phases, and each lattice of dx is a sum of
-// its own. Dilation d: an output in lattice a of d reads that lattice alone, so tiles are those of
-// d smaller maps along an axis.
+// so the taps of one remainder of i / s are a small kernel over one lattice; a block of them (all,
+// but of large kernels), with one slice of the kernel's depth, is a *phase*. y is the sum of all
+// phases, and each lattice of dx is a sum of its own. Dilation d: an output in lattice a of d reads
+// that lattice alone, so tiles are those of d smaller maps along an axis.
 #pragma once
 
 #include <vector>
@@ -16,28 +16,38 @@ namespace pronghorn {
 inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 inline int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
 
-/// F(step, taps) along an axis: what a window takes.
-struct WinogradSide {
-    explicit WinogradSide(const Window& window)
-        : taps(ceil_div(window.kernel, window.stride)),
-          step(taps == 1   ? 1
-               : taps == 5 ? 2
-                           : 4),
-          points(step + taps - 1) {}
+/// Transforming the kernel takes as long as the products of so many tiles.
+inline int64_t winograd_kernel_cost(const ConvProblem& problem) {
+    return (problem.trains() ? 50 : 25) / (problem.transposed ? 2 : 1);
+}
 
-    int64_t taps, step, points;
+/// F(step, taps) along an axis, for blocks of a window's taps.
+struct WinogradSide {
+    WinogradSide(const Window& window, int64_t taps_of_block)
+        : taps(taps_of_block),
+          step(taps == 1   ? 1
+               : taps <= 3 ? 4
+                           : 7 - taps),
+          points(step + taps - 1),
+          blocks(ceil_div(ceil_div(window.kernel, window.stride), taps)) {}
+
+    int64_t taps, step, points, blocks;
 };
 
 /// The same of a slice.
 struct WinogradShape {
-    explicit WinogradShape(const ConvProblem& p)
-        : rows(p.height), columns(p.width), points(rows.points * columns.points) {}
+    /// With the fewest multiplications. An axis of one cell stays as it is.
+    explicit WinogradShape(const ConvProblem& p);
+    WinogradShape(const ConvProblem& p, int64_t taps)
+        : rows(p.height, p.height.kernel == 1 ? 1 : taps),
+          columns(p.width, taps),
+          points(rows.points * columns.points) {}
 
     /// Terms in a sum of the products, whose rounding errors are most of the convolution's. 3 x 3
     /// taps: in parts of 128, 64 and 32 terms they come to 1.04e-6, 7.6e-7 and 5.6e-7 (rms,
     /// relative, 128 channels). 5 x 5: parts of 72 err by up to 1.03e-6 (512 channels), of 48 by
     /// 9.5e-7 and take up to 3 % longer.
-    int64_t most_terms() const { return columns.taps == 5 ? 48 : 72; }
+    int64_t most_terms() const { return columns.taps > 3 ? 48 : 72; }
 
     WinogradSide rows, columns;
     int64_t points;
@@ -66,7 +76,7 @@ int64_t needed_points(const WinogradShape& shape, const std::vector<WinogradTaps
 /// Block `number` of `count` of the channels, beginning with a whole panel.
 Range channel_block(int64_t channels, int64_t panel, int64_t number, int64_t count);
 
-/// The taps of each phase of the kernel: of a lattice those of all slices follow each other.
+/// The taps of each phase of the kernel: those of a lattice follow each other.
 std::vector<WinogradTaps> winograd_phases(const ConvProblem& problem);
 
 /// How many lattices of x windows with strides read.

@@ -40,11 +40,11 @@ def set_conv_algorithm(name: str) -> None:
 
     Args:
         name: "auto" takes the fastest for each convolution's shapes. "winograd" takes
-            Winograd's F(4x4, 3x3), F(2x2, 5x5) and F(4x4, 2x2), which multiply 25 to
-            39 % as often and have about five times the rounding error of the others,
-            wherever it can: kernels without groups that fall into such, by strides,
-            dilation or slices; "auto" elsewhere. "direct" and "im2col" never take it;
-            "im2col" is the reference, and slow.
+            Winograd's F(4x4, 3x3), F(3x3, 4x4), F(2x2, 5x5) and F(4x4, 2x2), which
+            multiply 25 to 39 % as often and have about five times the rounding error of
+            the others, wherever it can: kernels without groups that fall into such, by
+            blocks, strides, dilation or slices; "auto" elsewhere. "direct" and "im2col"
+            never take it; "im2col" is the reference, and slow.
     """
     global _conv_algorithm  # noqa: PLW0603
     if name not in _CONV_ALGORITHMS:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The Winograd kernels of every instruction set, put together to convolutions by 2, 3 and 5 taps
+// The Winograd kernels of every instruction set, put together to convolutions by 2 to 5 taps
 // along one axis or two, dilated too, and their gradients, against loops in double. Buffers end
 // where the contracts end, so that the address sanitizer sees an element too many; blocks of tiles
 // begin and end anywhere in the batch.
@@ -34,7 +34,7 @@ struct Shape {
     int64_t x_size() const { return batch * in_h * in_w * in_c; }
     int64_t y_size() const { return batch * out_h() * out_w() * out_c; }
     int64_t w_size() const { return rows * taps * in_c * out_c; }
-    static int64_t step(int64_t taps) { return taps == 1 ? 1 : taps == 5 ? 2 : 4; }
+    static int64_t step(int64_t taps) { return taps == 1 ? 1 : taps <= 3 ? 4 : 7 - taps; }
     int64_t points() const { return (rows + step(rows) - 1) * (taps + step(taps) - 1); }
     /// Of a lattice, along a side of so many outputs.
     int64_t tiles_along(int64_t out, int64_t step) const {
@@ -255,7 +255,7 @@ TEST_CASE("winograd kernels agree with loops in double on random shapes") {
     for (const Kernels* kernels : tables()) {
         std::mt19937 random(5);
         for (uint32_t seed = 0; seed < 60; ++seed) {
-            for (const int64_t taps : {2, 3, 5}) {
+            for (const int64_t taps : {2, 3, 4, 5}) {
                 check_all(*kernels, random_shape(taps, taps, random), seed);
                 check_all(*kernels, random_shape(1, taps, random), seed);
             }

@@ -37,6 +37,8 @@ WINOGRAD_CASES = {
     "4, strides": ((41, 20), (4, 20, 18), {"strides": [2], "padding": "same"}),
     "7, strides": ((41, 160), (7, 160, 150), {"strides": [3], "padding": "same"}),
     "2": ((19, 5), (2, 5, 7), {}),
+    "4": ((21, 17), (4, 17, 18), {"padding": "same"}),
+    "9, dilated": ((41, 17), (9, 17, 18), {"padding": "same", "dilation": [2]}),
 }
 
 

@@ -28,6 +28,7 @@ def test_cases(case):
 WINOGRAD_CASES = {
     "3": ((40, 17), (3, 18, 17), {"padding": "same"}),
     "4, strides": ((21, 20), (4, 18, 20), {"strides": [2], "padding": "same"}),
+    "7": ((21, 17), (7, 18, 17), {"padding": "same"}),
 }
 
 

@@ -187,6 +187,20 @@ WINOGRAD_CASES = {
     "3x3, strides, padding without image": ((5, 3, 3), (3, 5), [5, 4, 3, 6], STRIDES),
     "5x5, strides of 3": ((13, 14, 16), (5, 17), "same", ("strides", [3, 3])),
     "10x10, strides": ((17, 18, 6), (10, 7), "same", STRIDES),
+    "4x4": ((8, 9, 17), (4, 20), "same"),
+    "4x4, padding without image": ((1, 2, 3), (4, 5), [5, 4, 4, 6]),
+    "4x4, both": ((6, 5, 160), (4, 200), [1, 1, 0, 0]),
+    "10x10, strides of 3": ((17, 18, 6), (10, 7), "same", ("strides", [3, 3])),
+    # Kernels of more taps fall into blocks.
+    "6x6": ((9, 8, 17), (6, 18), "same"),
+    "7x7": ((9, 8, 17), (7, 18), "same"),
+    "7x7, padding without image": ((1, 2, 3), (7, 5), [8, 7, 7, 9]),
+    "7x7, both": ((7, 6, 140), (7, 130), "same"),
+    "11x11": ((12, 13, 5), (11, 7), "valid"),
+    "13x13, strides": ((18, 17, 5), (13, 6), "same", STRIDES),
+    "7x7, dilation": ((15, 18, 7), (7, 9), "same", DILATION),
+    "2x3": ((8, 9, 17), ((2, 3), 18), "same"),
+    "6x4": ((8, 9, 17), ((6, 4), 18), "same"),
     "dilation": ((12, 9, 7), (3, 18), "same", DILATION),
     "large dilation": ((4, 9, 7), (3, 18), [6, 5, 5, 6], ("dilation", [5, 5])),
     "5x5, dilation": ((14, 17, 7), (5, 18), "valid", ("dilation", [3, 3])),
@@ -195,11 +209,12 @@ WINOGRAD_CASES = {
 
 def check_winograd(case, batches, coordinates):
     x, (taps, out_c), padding, *more = case
+    kernel = taps if isinstance(taps, tuple) else (taps, taps)
     check_op(
         "conv2d",
         [arrays.normal(1, batches[-1], *x)],
         {"padding": padding, **dict(more)},
-        parameters=[arrays.normal(2, taps, taps, x[2], out_c), arrays.normal(3, out_c)],
+        parameters=[arrays.normal(2, *kernel, x[2], out_c), arrays.normal(3, out_c)],
         batches=batches,
         coordinates=coordinates,
         algorithms=only("winograd"),
@@ -222,6 +237,8 @@ WINOGRAD_BY_IMAGE = {
     "4x4, strides, no dw": ((57, 56, 17), (4, 18), "same", STRIDES),
     "4x4, strides, dw": ((81, 83, 16), (4, 17), "valid", STRIDES),
     "dilation, dw": ((41, 44, 16), (3, 17), "same", ("dilation", [3, 3])),
+    "4x4, dw": ((41, 44, 16), (4, 17), "same"),
+    "7x7, dw": ((60, 65, 5), (7, 6), "same"),
 }
 
 
@@ -254,7 +271,9 @@ def winograd_plan(isa, arrays_of, stride, training):
 
 @pytest.mark.parametrize("isa", _core.supported_isas())
 @pytest.mark.parametrize("channels", [(128, 128), (64, 32), (512, 33), (33, 512)])
-@pytest.mark.parametrize(("taps", "stride"), [(3, 1), (5, 1), (3, 2), (4, 2), (5, 2)])
+@pytest.mark.parametrize(
+    ("taps", "stride"), [(3, 1), (4, 1), (5, 1), (7, 1), (3, 2), (4, 2), (5, 2)]
+)
 def test_winograd_errs_by_a_millionth(isa, taps, stride, channels):
     in_c, out_c = channels
     size = [14 * stride, 15 * stride]

@@ -47,6 +47,9 @@ WINOGRAD_CASES = {
         (4, 4, 9), (3, 3, 9, 9),
         {"strides": [2, 2], "padding": "same", "output_padding": [1, 1]}),
     "deep": ((5, 4, 200), (4, 4, 150, 200), {"strides": [2, 2], "padding": "same"}),
+    "4x4": ((8, 7, 17), (4, 4, 18, 17), {"padding": "same"}),
+    "7x7": ((8, 7, 17), (7, 7, 18, 17), {"padding": "same"}),
+    "13x13, strides": ((6, 7, 5), (13, 13, 6, 5), {"strides": [2, 2]}),
     "by image": ((28, 29, 17), (4, 4, 16, 17), {"strides": [2, 2], "padding": "same"}),
     "by image, dw": ((41, 42, 17), (3, 3, 16, 17), {"padding": "same"}),
     "strides, by image, dw": (

@@ -45,6 +45,7 @@ WINOGRAD_CASES = {
         (4, 8, 9, 7), (3, 4, 4, 7, 9), {"strides": [1, 2, 2], "padding": "same"}),
     "strided slices, 3x3": ((4, 8, 9, 17), (2, 3, 3, 17, 18), {"strides": [1, 2, 2]}),
     "one slice of the kernel": ((4, 8, 9, 20), (1, 5, 5, 20, 33), {}),
+    "large slices": ((4, 8, 9, 6), (2, 7, 7, 6, 7), {"padding": "same"}),
 }  # fmt: skip
 
 
