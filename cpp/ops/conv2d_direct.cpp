@@ -72,7 +72,7 @@ class ConvDirect final : public ConvAlgorithm {
     Signature plan() override {
         Signature signature;
         signature.in_layout = signature.out_layout = layout_;
-        const int64_t padded = frames_.x_size(p_.padded_h()), dy = frames_.dy_size();
+        const int64_t padded = frames_.x_size(), dy = frames_.dy_size();
         const int64_t backward = dy + (bare_ ? 0 : padded);
         if (packed_ > 0) {
             pack_pieces_ = packed_ < kPackAtOnce ? 0

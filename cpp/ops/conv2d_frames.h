@@ -14,9 +14,9 @@ class ConvFrames {
     ConvFrames(const ConvProblem& problem, const DxPlan& dx, int64_t lanes)
         : p_(problem), dx_(dx), lanes_(lanes) {}
 
-    /// Floats of a copy of so many rows of x; of a volume, all of it.
-    int64_t x_size(int64_t rows) const {
-        return p_.pads() ? p_.padded_d() * rows * p_.padded_w() * p_.in_c * lanes_ : 0;
+    /// Floats of a copy of all of x, and of dy.
+    int64_t x_size() const {
+        return p_.pads() ? p_.padded_d() * p_.padded_h() * p_.padded_w() * p_.in_c * lanes_ : 0;
     }
     int64_t dy_size() const { return copies_dy() ? dx_.dy_size * lanes_ : 0; }
 
