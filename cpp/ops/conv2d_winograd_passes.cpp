@@ -36,10 +36,6 @@ int64_t points_along(const Window& window, const WinogradSide& side) {
     return side.blocks * side.points - (side.blocks * side.taps > taps ? 1 : 0);
 }
 
-int64_t tiles_along(const Window& window, const WinogradSide& side) {
-    return window.dilation * ceil_div(ceil_div(window.out, window.dilation), side.step);
-}
-
 /// A map in tiles.
 WinogradTiles tiles_of(const WinogradShape& shape, int64_t channels) {
     WinogradTiles tiles{};
@@ -119,10 +115,9 @@ WinogradShape::WinogradShape(const ConvProblem& p) : WinogradShape(p, 2) {
     const auto work = [&p](const WinogradShape& shape) {
         const int64_t needed =
             points_along(p.height, shape.rows) * points_along(p.width, shape.columns);
-        const int64_t in_slice =
-            tiles_along(p.height, shape.rows) * tiles_along(p.width, shape.columns);
+        const int64_t tiles = p.batch * tiles_in(y_tiles(p, shape));
         const int64_t transformed = shape.rows.blocks * shape.columns.blocks * shape.points;
-        return needed * p.batch * p.depth.out * in_slice + transformed * winograd_kernel_cost(p);
+        return needed * tiles + transformed * winograd_kernel_cost(p);
     };
     for (int64_t taps = 3; taps <= 5; ++taps) {
         const WinogradShape other(p, taps);
