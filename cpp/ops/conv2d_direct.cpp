@@ -13,16 +13,12 @@
 
 #include "ops/conv2d_bare_gradient.h"
 #include "ops/conv2d_frames.h"
+#include "ops/conv2d_pointwise.h"
 #include "ops/pieces.h"
 
 namespace pronghorn {
 
 namespace {
-
-// From here on (floats of the kernel) packed panels beat strided rows of the kernel.
-constexpr int64_t kPackFrom = 8 << 10;
-// Less packing than this is one task's.
-constexpr int64_t kPackAtOnce = 16 << 10;
 
 class ConvDirect final : public ConvAlgorithm {
    public:

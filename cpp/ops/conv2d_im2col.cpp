@@ -12,7 +12,7 @@ namespace pronghorn {
 
 namespace {
 
-constexpr int64_t kBlockFloats = 256 << 10;  // of patches: 1 MB, an L2 cache
+constexpr int64_t kPatchFloats = 256 << 10;  // of patches: 1 MB, an L2 cache
 
 class ConvIm2col final : public ConvAlgorithm {
    public:
@@ -23,7 +23,7 @@ class ConvIm2col final : public ConvAlgorithm {
           patches_(p_.depth, p_.height, p_.width, p_.in_c, group_in_),
           depth_(patches_.size()),
           rows_(patches_.rows()),
-          block_rows_(std::clamp<int64_t>(kBlockFloats / checked_product(p_.width.out, depth_), 1,
+          block_rows_(std::clamp<int64_t>(kPatchFloats / checked_product(p_.width.out, depth_), 1,
                                           rows_)) {}
 
     Signature plan() override {

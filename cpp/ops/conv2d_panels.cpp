@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "ops/conv2d_pointwise.h"
+#include "ops/gemm.h"
 
 namespace pronghorn {
 
@@ -15,7 +16,6 @@ namespace {
 constexpr int64_t kDepth = 256;              // rows of the kernel in a block of panels
 constexpr int64_t kCopiedRow = kDepth + 16;  // of x; rows 1 KB apart would share ways
 constexpr int64_t kPackedColumns = 256;      // of dy, in one task
-constexpr int64_t kBlockFloats = 32 << 10;   // of the kernel in one task: 128 KB
 constexpr int64_t kTileRows = 14;
 
 class ConvPanels final : public ConvAlgorithm {

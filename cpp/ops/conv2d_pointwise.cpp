@@ -13,10 +13,6 @@ namespace pronghorn {
 
 namespace {
 
-// From here on (floats of the kernel) packed panels beat strided rows of the kernel.
-constexpr int64_t kPackFrom = 8 << 10;
-// Less packing than this is one task's.
-constexpr int64_t kPackAtOnce = 16 << 10;
 // Of dy, masked by the ReLU in one go.
 constexpr int64_t kMaskedPixels = 256;
 

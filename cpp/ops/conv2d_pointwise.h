@@ -6,6 +6,11 @@
 
 namespace pronghorn {
 
+/// From here on (floats of the kernel) packed panels beat strided rows of the kernel.
+constexpr int64_t kPackFrom = 8 << 10;
+/// Less packing than this is one task's.
+constexpr int64_t kPackAtOnce = 16 << 10;
+
 /// The only run of inputs begins at the pixel itself.
 inline constexpr int64_t kPixelRun = 0;
 

@@ -22,7 +22,6 @@ namespace {
 constexpr int64_t kLanesMostFloats = 128 << 10;  // a kernel that stays in L2 beside its slice
 constexpr int64_t kStreamMostRows = 8;           // what the streaming kernels hold in registers
 constexpr int64_t kPanelsMostRows = 64;          // with more BLAS is as fast
-constexpr int64_t kBlockFloats = 32 << 10;       // of the kernel in one task: 128 KB
 constexpr int64_t kStreamBlockFloats = 4 << 10;  // dw, w and their state stay in L1
 constexpr int64_t kSweepBlockFloats = 16 << 10;  // dw of one row mostly never leaves registers
 constexpr int64_t kTerms = 4;                    // of y

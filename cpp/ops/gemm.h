@@ -14,6 +14,9 @@ struct Matrix {
     bool transposed = false;
 };
 
+/// Of a matrix that a task reads again and again: 128 KB stay in an L2 cache.
+constexpr int64_t kBlockFloats = 32 << 10;
+
 /// c (m, n) = a (m, k) b (k, n) + beta c.
 void gemm(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, float beta, float* c,
           int64_t c_stride) noexcept;

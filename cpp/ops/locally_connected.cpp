@@ -15,8 +15,6 @@ namespace pronghorn {
 
 namespace {
 
-constexpr int64_t kBlockFloats = 32 << 10;  // of the kernel in one task: 128 KB
-
 class LocallyConnected final : public Op {
    public:
     LocallyConnected(Attributes& attributes, int axes)

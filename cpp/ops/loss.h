@@ -9,6 +9,8 @@
 
 namespace pronghorn {
 
+constexpr double kEpsilon = 1e-7;  // Keras's, below denominators
+
 class Loss : public Op {
    public:
     explicit Loss(Attributes& attributes) : name_(attributes.op()) {}

@@ -11,8 +11,6 @@ namespace pronghorn {
 
 namespace {
 
-constexpr double kEpsilon = 1e-7;
-
 struct Sums {
     double both = 0, target = 0, predicted = 0;
 };

@@ -11,19 +11,19 @@ namespace pronghorn {
 
 namespace {
 
-struct Known {
+struct NamedLoss {
     const char* name;
     Pointwise kind;
 };
-constexpr Known kKnown[] = {
+constexpr NamedLoss kPointwiseLosses[] = {
 #define PRONGHORN_POINTWISE_LOSS(name, Type) {#name, Pointwise::k##Type},
 #include "kernels/pointwise_loss_list.inc"
 #undef PRONGHORN_POINTWISE_LOSS
 };
 
-Pointwise known(const std::string& name) {
+Pointwise named_loss(const std::string& name) {
     std::string names;
-    for (const Known& loss : kKnown) {
+    for (const NamedLoss& loss : kPointwiseLosses) {
         if (name == loss.name) return loss.kind;
         names += (names.empty() ? "" : ", ") + std::string(loss.name);
     }
@@ -33,7 +33,7 @@ Pointwise known(const std::string& name) {
 class PointwiseLossOp : public Loss {
    public:
     PointwiseLossOp(Attributes& attributes, const std::string& kind)
-        : Loss(attributes), loss_{known(kind)}, sum_(kind == "kl_divergence") {}
+        : Loss(attributes), loss_{named_loss(kind)}, sum_(kind == "kl_divergence") {}
 
    protected:
     virtual PointwiseLoss loss(const float* /*state*/) const noexcept { return loss_; }

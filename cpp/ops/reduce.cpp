@@ -86,9 +86,9 @@ class Reduced {
     std::vector<bool> gone_;
 };
 
-enum class Kind : uint8_t { kSum, kMean, kProduct, kMaximum, kMinimum, kAny, kAll };
+enum class ReduceKind : uint8_t { kSum, kMean, kProduct, kMaximum, kMinimum, kAny, kAll };
 
-constexpr const char* kKinds[] = {"sum", "mean", "prod", "max", "min", "any", "all"};
+constexpr const char* kReduceKinds[] = {"sum", "mean", "prod", "max", "min", "any", "all"};
 constexpr Reduction kReductions[] = {Reduction::kSum,     Reduction::kSum,     Reduction::kProduct,
                                      Reduction::kMaximum, Reduction::kMinimum, Reduction::kAny,
                                      Reduction::kAll};
@@ -96,11 +96,11 @@ constexpr float kStarts[] = {0, 0, 1, -INFINITY, INFINITY, 0, 1};
 
 class Reduce final : public Op {
    public:
-    Reduce(Kind kind, std::vector<int64_t> axes, bool keepdims)
+    Reduce(ReduceKind kind, std::vector<int64_t> axes, bool keepdims)
         : kind_(kind), axes_(std::move(axes)), keepdims_(keepdims) {}
 
     Takes takes(int /*input*/) const override { return Takes::kEither; }
-    bool differentiable() const override { return kind_ < Kind::kAny; }
+    bool differentiable() const override { return kind_ < ReduceKind::kAny; }
 
     Tensor infer(const std::vector<Tensor>& inputs) override {
         check(inputs.size() == 1, "reduce", "expected one input, got ", inputs.size());
@@ -113,7 +113,7 @@ class Reduce final : public Op {
         Signature signature;
         signature.stages.push_back({Phase::kForward, true, 1, 0, 0});
         if (!context.training) return signature;
-        const bool linear = kind_ == Kind::kSum || kind_ == Kind::kMean;
+        const bool linear = kind_ == ReduceKind::kSum || kind_ == ReduceKind::kMean;
         signature.gradient[0] = GradientBy::kParts;
         signature.backward_reads[0] = !linear;
         signature.backward_reads_output = extreme();
@@ -125,9 +125,9 @@ class Reduce final : public Op {
     void run(int stage, const Args& args, int64_t /*task*/) const noexcept override {
         if (stage == 0) return forward(args);
         if (args.d_in[0] == nullptr) return;
-        if (!extreme() && kind_ != Kind::kProduct) {
+        if (!extreme() && kind_ != ReduceKind::kProduct) {
             const float share =
-                kind_ == Kind::kMean ? 1.0f / static_cast<float>(axes_of_.count()) : 1;
+                kind_ == ReduceKind::kMean ? 1.0f / static_cast<float>(axes_of_.count()) : 1;
             return combine(Binary::kMultiply, args.images, nullptr, &share, args.d_out,
                            args.d_in[0]);
         }
@@ -144,7 +144,7 @@ class Reduce final : public Op {
     }
 
    private:
-    bool extreme() const { return kind_ == Kind::kMaximum || kind_ == Kind::kMinimum; }
+    bool extreme() const { return kind_ == ReduceKind::kMaximum || kind_ == ReduceKind::kMinimum; }
 
     void reduce(Reduction kind, int64_t images, const float* x, float* y) const noexcept {
         const auto nest = axes_of_.nest(images);
@@ -160,7 +160,7 @@ class Reduce final : public Op {
         const auto kind = static_cast<size_t>(kind_);
         std::fill_n(args.out, left, kStarts[kind]);
         reduce(kReductions[kind], args.images, args.in[0], args.out);
-        if (kind_ != Kind::kMean) return;
+        if (kind_ != ReduceKind::kMean) return;
         const auto count = static_cast<float>(axes_of_.count());
         kernels_->binary(Binary::kDivide,
                          {1, left, {{args.out, 0, 1}, {&count, 0, 0}, {}}, args.out});
@@ -222,7 +222,7 @@ class Reduce final : public Op {
             });
     }
 
-    Kind kind_;
+    ReduceKind kind_;
     std::vector<int64_t> axes_;
     bool keepdims_;
     Reduced axes_of_;
@@ -285,11 +285,11 @@ std::unique_ptr<Op> make_reduce(Attributes& attributes) {
     if (kind == "argmax" || kind == "argmin") {
         return std::make_unique<ArgExtreme>(kind == "argmax", std::move(axes), keepdims);
     }
-    const auto* found = std::find(std::begin(kKinds), std::end(kKinds), kind);
-    check(found != std::end(kKinds), "reduce", "expected a kind as sum or argmax, got '", kind,
-          "'");
-    return std::make_unique<Reduce>(static_cast<Kind>(found - std::begin(kKinds)), std::move(axes),
-                                    keepdims);
+    const auto* found = std::find(std::begin(kReduceKinds), std::end(kReduceKinds), kind);
+    check(found != std::end(kReduceKinds), "reduce", "expected a kind as sum or argmax, got '",
+          kind, "'");
+    return std::make_unique<Reduce>(static_cast<ReduceKind>(found - std::begin(kReduceKinds)),
+                                    std::move(axes), keepdims);
 }
 
 }  // namespace pronghorn

@@ -10,8 +10,6 @@ namespace pronghorn {
 
 namespace {
 
-constexpr float kEpsilon = 1e-7f;
-
 /// Base: one row at a time.
 class RowLoss : public Loss {
    public:
@@ -97,8 +95,8 @@ class CosineSimilarity final : public RowLoss {
             at.dot += static_cast<double>(p[c]) * t[c];
         }
         at.floored = std::sqrt(at.p) < kEpsilon;
-        at.p = std::max<double>(std::sqrt(at.p), kEpsilon);
-        at.t = std::max<double>(std::sqrt(at.t), kEpsilon);
+        at.p = std::max(std::sqrt(at.p), kEpsilon);
+        at.t = std::max(std::sqrt(at.t), kEpsilon);
         return at;
     }
     double row_value(const float* p, const float* t) const noexcept override {

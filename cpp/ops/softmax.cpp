@@ -7,11 +7,11 @@ namespace pronghorn {
 
 namespace {
 
-enum class Kind : uint8_t { kSoftmax, kLogSoftmax, kSparsemax };
+enum class SoftmaxKind : uint8_t { kSoftmax, kLogSoftmax, kSparsemax };
 
 class Softmax final : public Op {
    public:
-    Softmax(Attributes& attributes, Kind kind)
+    Softmax(Attributes& attributes, SoftmaxKind kind)
         : name_(attributes.op()), kind_(kind), axis_(attributes.integer("axis", -1)) {}
 
     Tensor infer(const std::vector<Tensor>& inputs) override {
@@ -38,7 +38,7 @@ class Softmax final : public Op {
         return signature;
     }
 
-    bool is_softmax() const override { return kind_ == Kind::kSoftmax && inner_ == 1; }
+    bool is_softmax() const override { return kind_ == SoftmaxKind::kSoftmax && inner_ == 1; }
 
     void run(int stage, const Args& args, int64_t /*task*/) const noexcept override {
         const bool forward = stage == 0;
@@ -68,20 +68,20 @@ class Softmax final : public Op {
 
    private:
     void forward_rows(int64_t rows, const float* x, float* y) const noexcept {
-        const auto kernel = kind_ == Kind::kSoftmax      ? kernels_->softmax
-                            : kind_ == Kind::kLogSoftmax ? kernels_->log_softmax
-                                                         : kernels_->sparsemax;
+        const auto kernel = kind_ == SoftmaxKind::kSoftmax      ? kernels_->softmax
+                            : kind_ == SoftmaxKind::kLogSoftmax ? kernels_->log_softmax
+                                                                : kernels_->sparsemax;
         kernel(rows, classes_, x, y);
     }
     void backward_rows(int64_t rows, const float* y, const float* dy, float* dx) const noexcept {
-        const auto kernel = kind_ == Kind::kSoftmax      ? kernels_->softmax_backward
-                            : kind_ == Kind::kLogSoftmax ? kernels_->log_softmax_backward
-                                                         : kernels_->sparsemax_backward;
+        const auto kernel = kind_ == SoftmaxKind::kSoftmax      ? kernels_->softmax_backward
+                            : kind_ == SoftmaxKind::kLogSoftmax ? kernels_->log_softmax_backward
+                                                                : kernels_->sparsemax_backward;
         kernel(rows, classes_, y, dy, dx);
     }
 
     std::string name_;
-    Kind kind_;
+    SoftmaxKind kind_;
     int64_t axis_;
     int64_t classes_ = 1, inner_ = 1, image_ = 1;
     const Kernels* kernels_ = nullptr;
@@ -90,13 +90,13 @@ class Softmax final : public Op {
 }  // namespace
 
 std::unique_ptr<Op> make_softmax(Attributes& attributes) {
-    return std::make_unique<Softmax>(attributes, Kind::kSoftmax);
+    return std::make_unique<Softmax>(attributes, SoftmaxKind::kSoftmax);
 }
 std::unique_ptr<Op> make_log_softmax(Attributes& attributes) {
-    return std::make_unique<Softmax>(attributes, Kind::kLogSoftmax);
+    return std::make_unique<Softmax>(attributes, SoftmaxKind::kLogSoftmax);
 }
 std::unique_ptr<Op> make_sparsemax(Attributes& attributes) {
-    return std::make_unique<Softmax>(attributes, Kind::kSparsemax);
+    return std::make_unique<Softmax>(attributes, SoftmaxKind::kSparsemax);
 }
 
 }  // namespace pronghorn

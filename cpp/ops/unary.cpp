@@ -11,7 +11,7 @@ namespace {
 
 enum class Reads : uint8_t { kNothing, kInput, kOutput };
 
-struct Known {
+struct NamedUnary {
     const char* name;
     Unary kind;
     Reads reads;
@@ -19,16 +19,16 @@ struct Known {
     int numbers;
     float alpha, beta;
 };
-constexpr Known kKnown[] = {
+constexpr NamedUnary kUnaries[] = {
 #define PRONGHORN_UNARY(name, Type, reads, finite, numbers, alpha, beta) \
     {#name, Unary::k##Type, Reads::reads, finite, numbers, alpha, beta},
 #include "kernels/unary_list.inc"
 #undef PRONGHORN_UNARY
 };
 
-const Known& known(const std::string& name) {
+const NamedUnary& named_unary(const std::string& name) {
     std::string names;
-    for (const Known& function : kKnown) {
+    for (const NamedUnary& function : kUnaries) {
         if (name == function.name) return function;
         names += (names.empty() ? "" : ", ") + std::string(function.name);
     }
@@ -38,7 +38,7 @@ const Known& known(const std::string& name) {
 class UnaryOp final : public Elementwise {
    public:
     explicit UnaryOp(Attributes& attributes)
-        : known_(known(attributes.word("kind", ""))),
+        : known_(named_unary(attributes.word("kind", ""))),
           function_{known_.kind, known_.alpha, known_.beta} {
         if (known_.numbers > 0) function_.alpha = number(attributes, "alpha", known_.alpha);
         if (known_.numbers > 1) function_.beta = number(attributes, "beta", known_.beta);
@@ -75,7 +75,7 @@ class UnaryOp final : public Elementwise {
         return static_cast<float>(attributes.number(name, static_cast<double>(fallback)));
     }
 
-    const Known& known_;
+    const NamedUnary& known_;
     UnaryFunction function_;
 };
 
