@@ -14,6 +14,7 @@
 #include "ops/conv2d_bare_gradient.h"
 #include "ops/conv2d_frames.h"
 #include "ops/conv2d_pointwise.h"
+#include "ops/packed_kernel.h"
 #include "ops/pieces.h"
 
 namespace pronghorn {
@@ -44,12 +45,11 @@ class ConvDirect final : public ConvAlgorithm {
             }
         }
         run_length_ = depth_ / static_cast<int64_t>(run_offset_.size());
-        packs_forward_ = layout_ == Layout::kRows && depth_ * p_.out_c >= kPackFrom;
+        packs_forward_ = p_.wants_y && layout_ == Layout::kRows && depth_ * p_.out_c >= kPackFrom;
         if (packs_forward_) {
             forward_group_ = panels_size(*p_.kernels, depth_, group_out_);
-            forward_packed_ = checked_product(p_.groups, forward_group_);
         }
-        packed_ = forward_packed_ + dx_.weights;
+        packed_ = {checked_product(p_.groups, forward_group_), dx_.weights};
         const double work = p_.flops() / static_cast<double>(p_.batch);
         const bool large = cuts_images(p_.batch, work);
         constexpr double kWorthHalves = 2e5;
@@ -70,21 +70,20 @@ class ConvDirect final : public ConvAlgorithm {
         signature.in_layout = signature.out_layout = layout_;
         const int64_t padded = frames_.x_size(), dy = frames_.dy_size();
         const int64_t backward = dy + (bare_ ? 0 : padded);
-        if (packed_ > 0) {
-            pack_pieces_ = packed_ < kPackAtOnce ? 0
-                           : p_.groups > 1       ? 1
-                                                 : even_pieces(p_.taps(), panels());
-            signature.packed = {packed_};
-            const int64_t tasks = std::max<int64_t>(1, p_.taps() * pack_pieces_);
-            signature.stages.push_back({Phase::kPrepare, false, tasks, 0, 0});
-        }
-        forward_stage_ = static_cast<int>(signature.stages.size());
+        pack_pieces_ = packed_.size() < kPackAtOnce ? 0
+                       : p_.groups > 1              ? 1
+                                                    : even_pieces(p_.taps(), panels());
+        forward_stage_ =
+            packed_.add_stages(signature, std::max<int64_t>(1, p_.taps() * pack_pieces_));
         signature.stages.push_back(
             {Phase::kForward, !cut_, cut_ ? p_.batch * pieces_.count() : 1, padded, p_.flops()});
+        signature.stages.back().reads_kernel = !packs_forward_;
         if (!p_.trains()) return signature;
         if (!cut_) {
             signature.stages.push_back({Phase::kBackward, true, 1, backward, p_.backward_flops()});
             signature.stages.back().in_place = masks_in_place();
+            signature.stages.back().packed = packed_.dx_block();
+            signature.stages.back().reads_kernel = false;
         }
         // Before dx: where nobody else reads x, it makes room for that.
         if (cut_ && (p_.wants_dw || p_.wants_db)) {
@@ -93,12 +92,15 @@ class ConvDirect final : public ConvAlgorithm {
             signature.stages.push_back(
                 {Phase::kBackward, false, runs * dw_pieces_, backward, p_.flops()});
             signature.stages.back().writes_d_in = false;
+            signature.stages.back().packed = kNoBlock;
         }
         if (cut_ && p_.wants_dx) {
             signature.stages.push_back(
                 {Phase::kBackward, false, p_.batch * dx_pieces_.count(), dy, p_.flops()});
             signature.stages.back().reads_in = p_.gate_taken;
             signature.stages.back().in_place = masks_in_place();
+            signature.stages.back().packed = packed_.dx_block();
+            signature.stages.back().reads_kernel = false;
         }
         signature.backward_reads[0] = p_.wants_dw;
         signature.backward_reads_output = p_.masks_dy();
@@ -109,8 +111,10 @@ class ConvDirect final : public ConvAlgorithm {
 
     void run(int stage, const Args& args, int64_t task) const noexcept override {
         if (stage < forward_stage_) {
-            if (pack_pieces_ > 0) return prepare(args, task / pack_pieces_, task % pack_pieces_);
-            for (int64_t tap = 0; tap < p_.taps(); ++tap) prepare(args, tap, 0);
+            if (pack_pieces_ > 0) {
+                return prepare(stage, args, task / pack_pieces_, task % pack_pieces_);
+            }
+            for (int64_t tap = 0; tap < p_.taps(); ++tap) prepare(stage, args, tap, 0);
             return;
         }
         if (cut_) return run_piece(stage, args, task);
@@ -195,31 +199,32 @@ class ConvDirect final : public ConvAlgorithm {
 
     int64_t padded_plane() const { return p_.padded_h() * p_.padded_w() * p_.in_c; }  // elements
 
-    /// Packs the kernel's tap `tap` for the forward pass and, transposed, for its phase of dx.
-    void prepare(const Args& args, int64_t tap, int64_t piece) const noexcept {
+    /// Packs the kernel's tap `tap` for the forward pass and, transposed, for its phase of dx, as
+    /// the stage says.
+    void prepare(int stage, const Args& args, int64_t tap, int64_t piece) const noexcept {
         const int64_t panel = p_.kernels->panel;
         Range channels = part_of(panels(), piece, std::max<int64_t>(1, pack_pieces_));
         channels.begin *= panel;
         channels.count = std::min(channels.count * panel, group_in_ - channels.begin);
         for (int64_t group = 0; group < p_.groups; ++group) {
-            prepare_group(args, tap, group, channels);
+            prepare_group(stage, args, tap, group, channels);
         }
     }
 
-    void prepare_group(const Args& args, int64_t tap, int64_t group,
+    void prepare_group(int stage, const Args& args, int64_t tap, int64_t group,
                        Range channels) const noexcept {
         const int64_t panel = p_.kernels->panel, begin = channels.begin;
         const float* w = args.in[1] + (tap * group_in_ + begin) * p_.out_c + group * group_out_;
-        if (packs_forward_) {
+        if (packed_.packs_forward(stage)) {
             float* into = args.packed + group * forward_group_;
             p_.kernels->pack_panels(w, channels.count, group_out_, p_.out_c, 1,
                                     into + (tap * group_in_ + begin) * panel, depth_ * panel);
         }
-        if (dx_.tap_place.empty()) return;
+        if (!packed_.packs_dx(stage)) return;
         const auto [number, position] = dx_.tap_place[static_cast<size_t>(tap)];
         if (number < 0) return;  // a tap that only ever meets padding
         const DxPhase& phase = dx_.phases[static_cast<size_t>(number)];
-        float* into = args.packed + forward_packed_ + phase.weights + group * phase.group;
+        float* into = args.packed + packed_.dx_offset() + phase.weights + group * phase.group;
         if (layout_ == Layout::kRows) {
             p_.kernels->pack_panels(w, group_out_, channels.count, 1, p_.out_c,
                                     into + begin * phase.depth + position * group_out_ * panel,
@@ -392,8 +397,8 @@ class ConvDirect final : public ConvAlgorithm {
                 conv.runs = band.runs.count;
                 conv.run_length = phase.run_length;
                 conv.w_panel = layout_ == Layout::kLanes ? 1 : phase.depth * panel;
-                conv.weights =
-                    args.packed + forward_packed_ + phase.weights + column / panel * conv.w_panel;
+                conv.weights = args.packed + packed_.dx_offset() + phase.weights +
+                               column / panel * conv.w_panel;
                 conv.w_row = layout_ == Layout::kLanes ? group_in_ : panel;
                 conv.weights += band.runs.begin * phase.run_length * conv.w_row;
                 conv.y = dx + column +
@@ -423,9 +428,9 @@ class ConvDirect final : public ConvAlgorithm {
     std::vector<int64_t> run_offset_;
     int64_t run_length_ = 0;
     bool packs_forward_ = false;
-    int64_t forward_group_ = 0;                // floats of a group's packed weights
-    int64_t forward_packed_ = 0, packed_ = 0;  // of all of them; with those for dx behind
-    int64_t pack_pieces_ = 0;                  // of a tap, input channels; 0: one task packs all
+    int64_t forward_group_ = 0;  // floats of a group's packed weights
+    PackedKernel packed_{0, 0};
+    int64_t pack_pieces_ = 0;  // of a tap, input channels; 0: one task packs all
     int forward_stage_ = 0;
     bool cut_ = false;  // into pieces, of y, of dx, and of each run's rows of dw
     Pieces pieces_, dx_pieces_;

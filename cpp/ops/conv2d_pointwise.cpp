@@ -7,6 +7,7 @@
 #include "ops/conv2d_pointwise.h"
 
 #include "ops/conv2d_phases.h"
+#include "ops/packed_kernel.h"
 #include "ops/pieces.h"
 
 namespace pronghorn {
@@ -21,27 +22,23 @@ class ConvPointwise final : public ConvAlgorithm {
     explicit ConvPointwise(const ConvProblem& problem)
         : p_(problem),
           pixels_(p_.depth.in * p_.height.in * p_.width.in),
-          packs_forward_(p_.in_c * p_.out_c >= kPackFrom) {
-        const Kernels& kernels = *p_.kernels;
-        if (packs_forward_) forward_packed_ = panels_size(kernels, p_.in_c, p_.out_c);
-        packed_ = forward_packed_;
-        if (p_.wants_dx) packed_ += panels_size(kernels, p_.out_c, p_.in_c);
-        const int64_t panels = (p_.in_c + kernels.panel - 1) / kernels.panel;
-        if (packed_ >= kPackAtOnce) pack_pieces_ = even_pieces(1, panels);
+          packs_forward_(p_.wants_y && p_.in_c * p_.out_c >= kPackFrom),
+          packed_(packs_forward_ ? panels_size(*p_.kernels, p_.in_c, p_.out_c) : 0,
+                  p_.wants_dx ? panels_size(*p_.kernels, p_.out_c, p_.in_c) : 0) {
+        const int64_t panels = (p_.in_c + p_.kernels->panel - 1) / p_.kernels->panel;
+        if (packed_.size() >= kPackAtOnce) pack_pieces_ = even_pieces(1, panels);
     }
 
     Signature plan() override {
         Signature signature;
-        if (packed_ > 0) {
-            signature.packed = {packed_};
-            signature.stages.push_back({Phase::kPrepare, false, pack_pieces_, 0, 0});
-        }
-        forward_stage_ = static_cast<int>(signature.stages.size());
+        forward_stage_ = packed_.add_stages(signature, pack_pieces_);
         signature.stages.push_back({Phase::kForward, true, 1, 0, p_.flops()});
+        signature.stages.back().reads_kernel = !packs_forward_;
         if (!p_.trains()) return signature;
         const int64_t masked = p_.masks_dy() ? kMaskedPixels * p_.out_c : 0;
         signature.stages.push_back({Phase::kBackward, true, 1, masked, p_.backward_flops()});
         signature.stages.back().in_place = p_.gate_taken && p_.out_c <= kConvTerms;
+        signature.stages.back().packed = packed_.dx_block();
         signature.backward_reads[0] = p_.wants_dw;
         signature.backward_reads_output = p_.masks_dy();
         signature.gradient[1] = signature.gradient[2] = GradientBy::kParts;
@@ -49,7 +46,7 @@ class ConvPointwise final : public ConvAlgorithm {
     }
 
     void run(int stage, const Args& args, int64_t task) const noexcept override {
-        if (stage < forward_stage_) return prepare(args, task);
+        if (stage < forward_stage_) return prepare(stage, args, task);
         if (stage == forward_stage_) return forward(args);
         const int64_t pixels = args.images * pixels_;
         const int64_t step = p_.masks_dy() ? kMaskedPixels : pixels;
@@ -61,20 +58,22 @@ class ConvPointwise final : public ConvAlgorithm {
     bool masks_dx() const override { return true; }
 
    private:
-    /// Packs some of the kernel's rows for the forward pass and, transposed, for dx.
-    void prepare(const Args& args, int64_t piece) const noexcept {
+    /// Packs some of the kernel's rows for the forward pass and, transposed, for dx, as the stage
+    /// says.
+    void prepare(int stage, const Args& args, int64_t piece) const noexcept {
         const int64_t panel = p_.kernels->panel;
         const Range rows = part_of((p_.in_c + panel - 1) / panel, piece, pack_pieces_);
         const int64_t begin = rows.begin * panel;
         const int64_t count = std::min(rows.count * panel, p_.in_c - begin);
         const float* w = args.in[1] + begin * p_.out_c;
-        if (packs_forward_) {
+        if (packed_.packs_forward(stage)) {
             p_.kernels->pack_panels(w, count, p_.out_c, p_.out_c, 1, args.packed + begin * panel,
                                     p_.in_c * panel);
         }
-        if (!p_.wants_dx) return;
+        if (!packed_.packs_dx(stage)) return;
         p_.kernels->pack_panels(w, p_.out_c, count, 1, p_.out_c,
-                                args.packed + forward_packed_ + begin * p_.out_c, p_.out_c * panel);
+                                args.packed + packed_.dx_offset() + begin * p_.out_c,
+                                p_.out_c * panel);
     }
 
     void forward(const Args& args) const noexcept {
@@ -121,9 +120,9 @@ class ConvPointwise final : public ConvAlgorithm {
             p_.kernels->channel_sums(dy, 1, pixels.count, p_.out_c, 0, p_.out_c, args.d_in[2], add);
         }
         if (args.d_in[0] == nullptr) return;
-        Conv conv =
-            panels_product(*p_.kernels, dy, pixels.count, p_.out_c, args.packed + forward_packed_,
-                           args.d_in[0] + pixels.begin * p_.in_c, p_.in_c);
+        Conv conv = panels_product(*p_.kernels, dy, pixels.count, p_.out_c,
+                                   args.packed + packed_.dx_offset(),
+                                   args.d_in[0] + pixels.begin * p_.in_c, p_.in_c);
         if (p_.gate_taken) conv.gate = x;
         p_.kernels->conv_rows(conv);
     }
@@ -131,7 +130,7 @@ class ConvPointwise final : public ConvAlgorithm {
     ConvProblem p_;
     int64_t pixels_;  // of an image
     bool packs_forward_;
-    int64_t forward_packed_ = 0, packed_ = 0;  // floats; the latter with the weights for dx behind
+    PackedKernel packed_;
     int64_t pack_pieces_ = 1;
     int forward_stage_ = 0;
 };

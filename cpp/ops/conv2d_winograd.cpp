@@ -162,6 +162,7 @@ class ConvWinograd final : public ConvAlgorithm {
                     pass.flops += one.flops;
                 }
                 if (pass.by_image) pass.tasks = 1;
+                pass.reads_kernel = false;
                 if (job == Job::kBackward) pass.reads_in = pass.in_place = p_.gate_taken;
                 const size_t block = add_packed(signature, packed);
                 add_stage(signature, {Job::kPrepare, &passes[first], count, part}, prepare, block);

@@ -83,6 +83,7 @@ class ConvTranspose final : public Op {
             if (whole_ != nullptr) return whole_->plan();
         }
         c.wants_dx = true;  // the forward pass
+        c.wants_y = wants_dx;
         // Predictions of a few large images are cut into pieces; bias and ReLU are another stage.
         const bool cuts = !context.training && context.conv_algorithm == "auto" &&
                           cuts_images(c.batch, c.flops() / static_cast<double>(c.batch));
@@ -103,14 +104,18 @@ class ConvTranspose final : public Op {
         cut_ = !scatter.by_image;
         signature.stages.push_back(
             {Phase::kForward, !cut_, scatter.tasks, scatter.scratch, c.flops()});
+        signature.stages.back().packed = scatter.packed;
+        signature.stages.back().reads_kernel = scatter.reads_kernel;
         if (cut_ && (bias_ || relu_)) {
             signature.stages.push_back({Phase::kForward, false, kPieces, 0, 0});
+            signature.stages.back().packed = kNoBlock;
         }
         if (wants_dx || c.wants_dw || wants_db) {
             gated_ = relu_ && !gate_given_ ? c.in_size() * lanes_ : 0;
             signature.stages.push_back({Phase::kBackward, true, 1,
                                         gated_ + std::max(gather.scratch, scatter.scratch),
                                         c.flops() * (wants_dx + c.wants_dw)});
+            signature.stages.back().packed = wants_dx ? gather.packed : kNoBlock;
             signature.backward_reads[0] = c.wants_dw || (gate_taken_ && wants_dx);
             signature.backward_reads_output = gated_ > 0;
             signature.gradient[1] = signature.gradient[2] = GradientBy::kParts;

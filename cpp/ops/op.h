@@ -48,23 +48,28 @@ enum class Takes : uint8_t { kActivation, kParameter, kEither };
 /// run side by side when the backward pass is over.
 enum class Phase : uint8_t { kPrepare, kForward, kBackward, kGradient };
 
+constexpr size_t kNoBlock = SIZE_MAX;
+/// Floats, from which on what is packed lives only while it is read, if weights change every step.
+constexpr int64_t kLargeBlock = (1 << 20) / sizeof(float);
+
 /// A piece of an op's work. By image: the executor cuts the batch into slices and runs neighbouring
 /// by-image stages depth first on each. Otherwise `tasks` pieces, cut by shapes alone, in any
 /// order.
 struct Stage {
     Phase phase = Phase::kForward;
     bool by_image = true;
-    int64_t tasks = 1;        // not by image
-    int64_t scratch = 0;      // floats a running task may write
-    double flops = 0;         // of the whole stage, for profiles and cost decisions
-    bool reads_d_out = true;  // backward and gradient stages
-    bool reads_out = true;    // the same, where the signature says backward_reads_output
-    bool reads_in = true;     // the same, of activations, where it says backward_reads
-    bool writes_d_in = true;  // backward stages: gradients of activations
+    int64_t tasks = 1;         // not by image
+    int64_t scratch = 0;       // floats a running task may write
+    double flops = 0;          // of the whole stage, for profiles and cost decisions
+    bool reads_d_out = true;   // backward and gradient stages
+    bool reads_out = true;     // the same, where the signature says backward_reads_output
+    bool reads_in = true;      // the same, of activations, where it says backward_reads
+    bool reads_kernel = true;  // in[1], of a pass; not where it reads what is packed instead
+    bool writes_d_in = true;   // backward stages: gradients of activations
     /// What it writes, d_in[0] backward and out forward, may lie where in[0] does: a value is read
     /// by nobody else once it is written.
     bool in_place = false;
-    size_t packed = 0;  // which of Signature::packed it writes or reads
+    size_t packed = 0;  // which of Signature::packed it writes or reads; kNoBlock: none
 };
 
 /// Elements [begin, begin + count) of a parameter, finished by one task.

@@ -87,11 +87,12 @@ void Planner::settle_lifetimes() {
     // Weights rarely change between predictions, but mostly between evaluations.
     int once_end = 0;
     for (const Segment& segment : plan_->segments) {
-        if (segment.once_per_call && predicts()) once_end = segment.end;
+        if (segment.once_per_call) once_end = segment.end;
     }
     for (Place& place : plan_->places) {
         if (place.space != Space::kBatch || place.first < 0) continue;
-        if (place.first < once_end && (place.keep || place.last >= once_end)) {
+        const bool lasts = place.first < once_end && (place.keep || place.last >= once_end);
+        if (lasts && predicts()) {
             place.space = Space::kLasting;
             place.offset = plan_->lasting_floats;
             plan_->lasting_floats += aligned(place.size);
@@ -111,7 +112,7 @@ void Planner::settle_lifetimes() {
             const bool last = segment.begin <= place.last && place.last < segment.end;
             if (first) place.first = segment.begin;
             if (last) place.last = segment.end - 1;
-            place.keep |= first && segment.once_per_call && !predicts();
+            place.keep |= first && segment.once_per_call && place.last >= once_end;
         }
     }
 }

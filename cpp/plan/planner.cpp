@@ -176,7 +176,7 @@ void Planner::place_node(std::string name, Op* op, std::vector<int> inputs, int 
         if (phase == Phase::kForward) {
             Step step = bound_step(placed, stage);
             for (size_t i = 0; i < placed.inputs.size(); ++i) {
-                step.in[i] = value(placed.inputs[i]).place;
+                if (i != 1 || step.info.reads_kernel) step.in[i] = value(placed.inputs[i]).place;
                 if (placed.signature.gradient[i] != GradientBy::kState) continue;
                 step.d_in[i] = step.in[i];
                 plan_->moves_state = true;
@@ -211,9 +211,8 @@ const Stage& reader_of(const Signature& signature, size_t packing) {
 /// Where weights change with every step, large blocks are packed right before the stage that reads
 /// them, in its phase, and their memory is free again behind it.
 Phase Planner::packing_phase(const Signature& signature, size_t stage) const {
-    constexpr int64_t kLarge = (1 << 20) / sizeof(float);
-    const bool late =
-        plan_->updates_parameters && signature.packed[signature.stages[stage].packed] >= kLarge;
+    const bool late = plan_->updates_parameters &&
+                      signature.packed[signature.stages[stage].packed] >= kLargeBlock;
     return late ? reader_of(signature, stage).phase : Phase::kPrepare;
 }
 

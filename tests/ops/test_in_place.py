@@ -55,3 +55,43 @@ def test_a_large_kernel_is_transformed_in_parts():
     memory = plan.memory
     _core.set_num_threads(before)
     assert 38e6 < memory < 50e6
+
+
+def test_large_kernels_are_packed_for_one_pass_at_a_time():
+    """And their memory is free behind it: neighbours in the plan need two at a time."""
+    graph = _core.Graph(1, True, "")
+    x = graph.input((7, 7, 512))
+    for _ in range(4):
+        kernel = graph.parameter(_core.Buffer((3, 3, 512, 512)), True)
+        x = graph.add("conv2d", [x, kernel], {"padding": "same"})
+    y = graph.add("global_average_pool", [x], {})
+    loss = graph.add("mean_squared_error", [y, graph.input((512,))], {})
+    sgd = _core.Optimizer("sgd", {})
+    plan = graph.compile(
+        losses=[(loss, -1, "sum", 1.0)], optimizer=sgd, conv_algorithm="direct"
+    )
+    kernel_bytes = 4 * 3 * 3 * 512 * 512
+    assert plan.memory < 2.1 * kernel_bytes
+
+
+@pytest.mark.parametrize("algorithm", ["direct", "winograd"])
+def test_a_computed_kernel_is_read_once(algorithm):
+    """Maps lie where it was, when it is packed or transformed."""
+    kernel_bytes = 4 * 3 * 3 * 128 * 128
+
+    def evaluation(computed):
+        graph = _core.Graph(16, False, "")
+        x = graph.input((16, 16, 128))
+        for _ in range(3):
+            kernel = graph.parameter(_core.Buffer((3, 3, 128, 128)), False)
+            if computed:
+                kernel = graph.add("unary", [kernel], {"kind": "square"})
+            x = graph.add("conv2d", [x, kernel], {"padding": "same"})
+            x = graph.add("softmax", [x], {})
+        y = graph.add("global_average_pool", [x], {})
+        loss = graph.add("mean_squared_error", [y, graph.input((128,))], {})
+        plan = graph.compile(losses=[(loss, -1, "sum", 1.0)], conv_algorithm=algorithm)
+        return plan.memory
+
+    least = max(evaluation(computed=False), 2 * 3 * kernel_bytes)
+    assert evaluation(computed=True) < 1.01 * least
