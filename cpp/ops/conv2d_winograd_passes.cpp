@@ -190,10 +190,10 @@ WinogradPass::WinogradPass(const ConvProblem& p, bool gathers, int64_t lattice)
     to.panel = panel = kernels.panel;
 
     // Both sets of planes in an L2 cache. Fewer tiles would wait for the transformed kernel.
-    constexpr int64_t kBlockFloats = 96 << 10, kFewest = 42, kMostVectors = 56 * 36;
+    constexpr int64_t kPlanesFloats = 96 << 10, kFewest = 42, kMostVectors = 56 * 36;
     const int64_t largest = kMostVectors / shape.points;
     const int64_t row = row_of(depth, kernels), widest = std::max(row, to.row);
-    most = std::clamp<int64_t>(kBlockFloats / (shape.points * widest), kFewest, largest);
+    most = std::clamp<int64_t>(kPlanesFloats / (shape.points * widest), kFewest, largest);
     by_image = may_join_chains(p) && image_tiles >= kFewest && packed() <= kMostPacked;
     const int64_t passes = gathers ? 1 : winograd_lattices(p);
     together = passes > 1 && passes * packed() <= kMostPacked;
