@@ -45,8 +45,7 @@ class ConvDirect final : public ConvAlgorithm {
             }
         }
         run_length_ = depth_ / static_cast<int64_t>(run_offset_.size());
-        packs_forward_ = p_.wants_y && layout_ == Layout::kRows && depth_ * p_.out_c >= kPackFrom;
-        if (packs_forward_) {
+        if (p_.wants_y && layout_ == Layout::kRows && depth_ * p_.out_c >= kPackFrom) {
             forward_group_ = panels_size(*p_.kernels, depth_, group_out_);
         }
         packed_ = {checked_product(p_.groups, forward_group_), dx_.weights};
@@ -77,7 +76,7 @@ class ConvDirect final : public ConvAlgorithm {
             packed_.add_stages(signature, std::max<int64_t>(1, p_.taps() * pack_pieces_));
         signature.stages.push_back(
             {Phase::kForward, !cut_, cut_ ? p_.batch * pieces_.count() : 1, padded, p_.flops()});
-        signature.stages.back().reads_kernel = !packs_forward_;
+        signature.stages.back().reads_kernel = !packed_.forward();
         if (!p_.trains()) return signature;
         if (!cut_) {
             signature.stages.push_back({Phase::kBackward, true, 1, backward, p_.backward_flops()});
@@ -273,10 +272,10 @@ class ConvDirect final : public ConvAlgorithm {
         conv.run_offset = run_offset_.data();
         conv.runs = static_cast<int64_t>(run_offset_.size());
         conv.run_length = run_length_;
-        conv.weights = packs_forward_ ? args.packed : args.in[1];
-        conv.w_panel = layout_ == Layout::kLanes ? 1 : packs_forward_ ? depth_ * panel : panel;
+        conv.weights = packed_.forward() ? args.packed : args.in[1];
+        conv.w_panel = layout_ == Layout::kLanes ? 1 : packed_.forward() ? depth_ * panel : panel;
         conv.weights += column / panel * conv.w_panel;
-        conv.w_row = packs_forward_ ? panel : p_.out_c;
+        conv.w_row = packed_.forward() ? panel : p_.out_c;
         conv.bias = p_.bias ? args.in[2] + column : nullptr;
         conv.y = args.out + image * p_.out_size() +
                  piece.rows.begin * p_.width.out * p_.out_c * lanes_ + column;
@@ -288,7 +287,7 @@ class ConvDirect final : public ConvAlgorithm {
         conv.relu = p_.relu, conv.ceiling = p_.ceiling;
         convolve_all(conv, {p_.depth.out, p_.depth.stride * padded_plane(),
                             p_.height.out * p_.width.out * p_.out_c, group_in_,
-                            packs_forward_ ? forward_group_ : group_out_, group_out_});
+                            packed_.forward() ? forward_group_ : group_out_, group_out_});
     }
 
     /// dx comes last: it may take the place of x.
@@ -427,7 +426,6 @@ class ConvDirect final : public ConvAlgorithm {
     ConvBareGradient bare_gradient_;
     std::vector<int64_t> run_offset_;
     int64_t run_length_ = 0;
-    bool packs_forward_ = false;
     int64_t forward_group_ = 0;  // floats of a group's packed weights
     PackedKernel packed_{0, 0};
     int64_t pack_pieces_ = 0;  // of a tap, input channels; 0: one task packs all

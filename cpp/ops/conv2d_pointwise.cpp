@@ -22,8 +22,9 @@ class ConvPointwise final : public ConvAlgorithm {
     explicit ConvPointwise(const ConvProblem& problem)
         : p_(problem),
           pixels_(p_.depth.in * p_.height.in * p_.width.in),
-          packs_forward_(p_.wants_y && p_.in_c * p_.out_c >= kPackFrom),
-          packed_(packs_forward_ ? panels_size(*p_.kernels, p_.in_c, p_.out_c) : 0,
+          packed_(p_.wants_y && p_.in_c * p_.out_c >= kPackFrom
+                      ? panels_size(*p_.kernels, p_.in_c, p_.out_c)
+                      : 0,
                   p_.wants_dx ? panels_size(*p_.kernels, p_.out_c, p_.in_c) : 0) {
         const int64_t panels = (p_.in_c + p_.kernels->panel - 1) / p_.kernels->panel;
         if (packed_.size() >= kPackAtOnce) pack_pieces_ = even_pieces(1, panels);
@@ -33,12 +34,13 @@ class ConvPointwise final : public ConvAlgorithm {
         Signature signature;
         forward_stage_ = packed_.add_stages(signature, pack_pieces_);
         signature.stages.push_back({Phase::kForward, true, 1, 0, p_.flops()});
-        signature.stages.back().reads_kernel = !packs_forward_;
+        signature.stages.back().reads_kernel = !packed_.forward();
         if (!p_.trains()) return signature;
         const int64_t masked = p_.masks_dy() ? kMaskedPixels * p_.out_c : 0;
         signature.stages.push_back({Phase::kBackward, true, 1, masked, p_.backward_flops()});
         signature.stages.back().in_place = p_.gate_taken && p_.out_c <= kConvTerms;
         signature.stages.back().packed = packed_.dx_block();
+        signature.stages.back().reads_kernel = false;
         signature.backward_reads[0] = p_.wants_dw;
         signature.backward_reads_output = p_.masks_dy();
         signature.gradient[1] = signature.gradient[2] = GradientBy::kParts;
@@ -79,7 +81,7 @@ class ConvPointwise final : public ConvAlgorithm {
     void forward(const Args& args) const noexcept {
         Conv conv = panels_product(*p_.kernels, args.in[0], args.images * pixels_, p_.in_c,
                                    args.packed, args.out, p_.out_c);
-        if (!packs_forward_) {
+        if (!packed_.forward()) {
             conv.weights = args.in[1];
             conv.w_panel = p_.kernels->panel;
             conv.w_row = p_.out_c;
@@ -129,7 +131,6 @@ class ConvPointwise final : public ConvAlgorithm {
 
     ConvProblem p_;
     int64_t pixels_;  // of an image
-    bool packs_forward_;
     PackedKernel packed_;
     int64_t pack_pieces_ = 1;
     int forward_stage_ = 0;

@@ -64,7 +64,7 @@ struct Stage {
     bool reads_d_out = true;   // backward and gradient stages
     bool reads_out = true;     // the same, where the signature says backward_reads_output
     bool reads_in = true;      // the same, of activations, where it says backward_reads
-    bool reads_kernel = true;  // in[1], of a pass; not where it reads what is packed instead
+    bool reads_kernel = true;  // in[1], of passes, and not what is packed of it instead
     bool writes_d_in = true;   // backward stages: gradients of activations
     /// What it writes, d_in[0] backward and out forward, may lie where in[0] does: a value is read
     /// by nobody else once it is written.

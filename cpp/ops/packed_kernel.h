@@ -17,6 +17,7 @@ class PackedKernel {
           apart_(forward > 0 && dx > 0 && forward + dx >= kLargeBlock) {}
 
     int64_t size() const { return forward_ + dx_; }
+    bool forward() const { return forward_ > 0; }
 
     /// The stages that pack, each of so many tasks; returns how many they are.
     int add_stages(Signature& signature, int64_t tasks) const {
@@ -39,7 +40,7 @@ class PackedKernel {
     int64_t dx_offset() const { return apart_ ? 0 : forward_; }
 
     /// What that stage packs.
-    bool packs_forward(int stage) const { return forward_ > 0 && (!apart_ || stage == 0); }
+    bool packs_forward(int stage) const { return forward() && (!apart_ || stage == 0); }
     bool packs_dx(int stage) const { return dx_ > 0 && (!apart_ || stage == 1); }
 
    private:
