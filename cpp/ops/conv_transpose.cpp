@@ -4,7 +4,7 @@
 //   y[n, o] = b + sum of x[n, i] k[t] over all i, t with i*stride + t*dilation - crop = o.
 // For the convolution C with that kernel, from y's grid to x's: y is C's dx, where dy = x; dx is
 // C's forward pass on dy; dw is C's dw with x and dy in each other's place. So C's algorithms do
-// all of it: Winograd as a whole, the others image by image.
+// all of it: Winograd as a whole, the others image by image or, a few large images, in pieces.
 #include "ops/conv2d.h"
 #include "ops/pieces.h"
 
@@ -84,8 +84,10 @@ class ConvTranspose final : public Op {
         }
         c.wants_dx = true;  // the forward pass
         c.wants_y = wants_dx;
-        // Predictions of a few large images are cut into pieces; bias and ReLU are another stage.
-        const bool cuts = !context.training && context.conv_algorithm == "auto" &&
+        const bool trains = wants_dx || c.wants_dw || wants_db;
+        const bool masks_dy = trains && relu_ && !gate_given_;
+        // A few large images are cut into pieces, unless all of dy has to be masked before.
+        const bool cuts = context.conv_algorithm == "auto" && !masks_dy &&
                           cuts_images(c.batch, c.flops() / static_cast<double>(c.batch));
         c.all_by_image = !cuts;
         algorithm_ = choose_conv(c, cuts ? "direct" : context.conv_algorithm);
@@ -95,54 +97,106 @@ class ConvTranspose final : public Op {
         signature.out_layout = inner.in_layout;
         signature.packed = inner.packed;
         lanes_ = inner.in_layout == Layout::kLanes ? c.kernels->lanes : 1;
-        inner_forward_ = 0;
-        while (inner.stages[inner_forward_].phase == Phase::kPrepare) {
-            signature.stages.push_back(inner.stages[inner_forward_++]);
+        gated_ = masks_dy ? c.in_size() * lanes_ : 0;
+        work_.clear();
+        const auto add = [&](Work work, const Stage& stage) {
+            work_.push_back(work);
+            signature.stages.push_back(stage);
+        };
+        gather_ = 0;
+        while (stage_of(inner, gather_).phase == Phase::kPrepare) {
+            add(Work::kPrepare, stage_of(inner, gather_++));
         }
-        const Stage& gather = inner.stages[inner_forward_];
-        const Stage& scatter = inner.stages[inner_forward_ + 1];
+        scatter_ = static_cast<int>(inner.stages.size()) - 1;
+        const Stage &gather = stage_of(inner, gather_), &scatter = stage_of(inner, scatter_);
         cut_ = !scatter.by_image;
-        signature.stages.push_back(
-            {Phase::kForward, !cut_, scatter.tasks, scatter.scratch, c.flops()});
-        signature.stages.back().packed = scatter.packed;
-        signature.stages.back().reads_kernel = scatter.reads_kernel;
-        if (cut_ && (bias_ || relu_)) {
-            signature.stages.push_back({Phase::kForward, false, kPieces, 0, 0});
-            signature.stages.back().packed = kNoBlock;
+        Stage forward{Phase::kForward, !cut_, scatter.tasks, scatter.scratch, c.flops()};
+        forward.packed = scatter.packed;
+        forward.reads_kernel = scatter.reads_kernel;
+        add(Work::kForward, forward);
+        Stage finish{Phase::kForward, false, kPieces, 0, 0};
+        finish.packed = kNoBlock;
+        if (cut_ && (bias_ || relu_)) add(Work::kFinish, finish);
+        if (!trains) return signature;
+        signature.backward_reads[0] = c.wants_dw || (gate_taken_ && wants_dx);
+        signature.backward_reads_output = masks_dy;
+        signature.gradient[1] = signature.gradient[2] =
+            cut_ ? GradientBy::kOwner : GradientBy::kParts;
+        if (!cut_) {
+            Stage backward{Phase::kBackward, true, 1,
+                           gated_ + std::max(gather.scratch, scatter.scratch),
+                           c.flops() * (wants_dx + c.wants_dw)};
+            backward.packed = wants_dx ? gather.packed : kNoBlock;
+            add(Work::kBackward, backward);
+            return signature;
         }
-        if (wants_dx || c.wants_dw || wants_db) {
-            gated_ = relu_ && !gate_given_ ? c.in_size() * lanes_ : 0;
-            signature.stages.push_back({Phase::kBackward, true, 1,
-                                        gated_ + std::max(gather.scratch, scatter.scratch),
-                                        c.flops() * (wants_dx + c.wants_dw)});
-            signature.stages.back().packed = wants_dx ? gather.packed : kNoBlock;
-            signature.backward_reads[0] = c.wants_dw || (gate_taken_ && wants_dx);
-            signature.backward_reads_output = gated_ > 0;
-            signature.gradient[1] = signature.gradient[2] = GradientBy::kParts;
+        if (wants_dx) {  // before the kernel moves
+            Stage dx{Phase::kBackward, false, gather.tasks, gather.scratch, c.flops()};
+            dx.packed = gather.packed;
+            dx.reads_kernel = gather.reads_kernel;
+            dx.reads_in = false;
+            add(Work::kDx, dx);
+            finish.phase = Phase::kBackward;
+            finish.reads_d_out = finish.reads_kernel = false;
+            if (gate_taken_) add(Work::kMask, finish);
+        }
+        if (c.wants_dw || wants_db) {
+            Stage gradient{Phase::kBackward, false, 1, 0, 0};
+            if (c.wants_dw) gradient = stage_of(inner, gather_ + 1);
+            gradient.writes_d_in = gradient.reads_kernel = false;
+            gradient.packed = kNoBlock;
+            add(Work::kGradient, gradient);
         }
         return signature;
     }
 
     void run(int stage, const Args& args, int64_t task) const noexcept override {
         if (whole_ != nullptr) return whole_->run(stage, args, task);
-        if (stage < inner_stage(0)) return algorithm_->run(stage, args, task);
-        if (cut_) return stage == inner_stage(0) ? piece(args, task) : finish(args, task);
-        for (int64_t i = 0; i < args.images; i += lanes_) {
-            if (stage == inner_stage(0)) {
-                forward(args, i);
-            } else {
-                backward(args, i);
-            }
+        const ConvProblem& c = convolution_;
+        Args inner = inner_args(args, args.images, args.scratch);
+        switch (work_[static_cast<size_t>(stage)]) {
+            case Work::kPrepare:
+                return algorithm_->run(stage, args, task);
+            case Work::kForward:
+                if (!cut_) return forward(args);
+                inner.d_out = args.in[0];
+                inner.d_in[0] = args.out;
+                return algorithm_->run(scatter_, inner, task);
+            case Work::kFinish:
+                return finish(args, task);
+            case Work::kBackward:
+                for (int64_t i = 0; i < args.images; i += lanes_) backward(args, i);
+                return;
+            case Work::kDx:
+                inner.in[0] = args.d_out;
+                inner.out = args.d_in[0];
+                return algorithm_->run(gather_, inner, task);
+            case Work::kMask:
+                return mask_dx(args, share_of(c.batch * c.out_size(), task, kPieces));
+            case Work::kGradient:
+                if (task == 0) add_db(args, args.d_out, args.images, false);
+                if (args.d_in[1] == nullptr) return;
+                inner.in[0] = args.d_out;
+                inner.d_out = args.in[0];
+                inner.d_in[1] = args.d_in[1];
+                return algorithm_->run(gather_ + 1, inner, task);
         }
     }
 
     Range owned(int stage, int input, int64_t task) const override {
-        return whole_ == nullptr ? Range{} : whole_->owned(stage, input, task);
+        if (whole_ != nullptr) return whole_->owned(stage, input, task);
+        if (work_[static_cast<size_t>(stage)] != Work::kGradient) return {};
+        if (input == 2) return task == 0 ? Range{0, convolution_.in_c} : Range{};
+        return convolution_.wants_dw ? algorithm_->owned(gather_ + 1, input, task) : Range{};
     }
 
    private:
-    int inner_stage(int behind_prepare) const {
-        return static_cast<int>(inner_forward_) + behind_prepare;
+    /// What a stage does: one of the algorithm's, or what comes behind it. kBackward is by image,
+    /// of pieces kDx, kMask and kGradient are.
+    enum class Work : uint8_t { kPrepare, kForward, kFinish, kBackward, kDx, kMask, kGradient };
+
+    static const Stage& stage_of(const Signature& inner, int stage) {
+        return inner.stages[static_cast<size_t>(stage)];
     }
 
     /// The window of the convolution along an axis, `in` being the size of y, by Keras's rules.
@@ -171,23 +225,18 @@ class ConvTranspose final : public Op {
         return window.ending(window.in);
     }
 
-    void forward(const Args& args, int64_t image) const noexcept {
+    void forward(const Args& args) const noexcept {
         const ConvProblem& c = convolution_;
-        float* y = args.out + image * c.in_size();
-        Args inner = inner_args(args, args.scratch);
-        inner.d_out = args.in[0] + image * c.out_size();
-        inner.d_in[0] = y;
-        algorithm_->run(inner_stage(1), inner, 0);
-        if (bias_ || relu_) add_bias(args, c.in_size() / c.in_c, y);
+        for (int64_t i = 0; i < args.images; i += lanes_) {
+            float* y = args.out + i * c.in_size();
+            Args inner = inner_args(args, lanes_, args.scratch);
+            inner.d_out = args.in[0] + i * c.out_size();
+            inner.d_in[0] = y;
+            algorithm_->run(scatter_, inner, 0);
+            if (bias_ || relu_) add_bias(args, c.in_size() / c.in_c, y);
+        }
     }
 
-    void piece(const Args& args, int64_t task) const noexcept {
-        Args inner = inner_args(args, args.scratch);
-        inner.images = args.images;
-        inner.d_out = args.in[0];
-        inner.d_in[0] = args.out;
-        algorithm_->run(inner_stage(1), inner, task);
-    }
     void finish(const Args& args, int64_t task) const noexcept {
         const ConvProblem& c = convolution_;
         const Range pixels = share_of(c.batch * c.in_size() / c.in_c, task, kPieces);
@@ -199,6 +248,22 @@ class ConvTranspose final : public Op {
         c.kernels->add_bias(pixels, c.in_c, lanes_ > 1, bias_ ? args.in[2] : nullptr, relu_, y);
     }
 
+    /// The gradient of x is 0 where x is not above 0.
+    void mask_dx(const Args& args, Range floats) const noexcept {
+        float* dx = args.d_in[0] + floats.begin;
+        convolution_.kernels->activate_backward(Activation::kRelu, floats.count,
+                                                args.in[0] + floats.begin, dx, dx);
+    }
+
+    void add_db(const Args& args, const float* dy, int64_t images, bool accumulate) const noexcept {
+        const ConvProblem& c = convolution_;
+        if (args.d_in[2] == nullptr) return;
+        (lanes_ > 1 ? c.kernels->channel_sums_lanes : c.kernels->channel_sums)(
+            dy, 1, images * c.in_size() / c.in_c, c.in_c, c.in_size(), c.in_c, args.d_in[2],
+            accumulate);
+    }
+
+    /// Of one image, or one group of them.
     void backward(const Args& args, int64_t image) const noexcept {
         const ConvProblem& c = convolution_;
         const float* dy = args.d_out + image * c.in_size();
@@ -207,37 +272,29 @@ class ConvTranspose final : public Op {
                                          dy, args.scratch);
             dy = args.scratch;
         }
-        Args inner = inner_args(args, args.scratch + gated_);
+        Args inner = inner_args(args, lanes_, args.scratch + gated_);
         inner.in[0] = dy;
-        const float* x = args.in[0] + image * c.out_size();
         if (args.d_in[0] != nullptr) {
             inner.out = args.d_in[0] + image * c.out_size();
-            algorithm_->run(inner_stage(0), inner, 0);
-            if (gate_taken_) {
-                c.kernels->activate_backward(Activation::kRelu, c.out_size() * lanes_, x, inner.out,
-                                             inner.out);
-            }
+            algorithm_->run(gather_, inner, 0);
+            if (gate_taken_) mask_dx(args, {image * c.out_size(), c.out_size() * lanes_});
         }
         inner.accumulate = args.accumulate || image > 0;
         if (args.d_in[1] != nullptr) {
-            inner.d_out = x;
+            inner.d_out = args.in[0] + image * c.out_size();
             inner.d_in[1] = args.d_in[1];
-            algorithm_->run(inner_stage(1), inner, 0);
+            algorithm_->run(scatter_, inner, 0);
         }
-        if (args.d_in[2] != nullptr) {
-            const int64_t pixels = c.in_size() / c.in_c;
-            (lanes_ > 1 ? c.kernels->channel_sums_lanes : c.kernels->channel_sums)(
-                dy, 1, pixels, c.in_c, c.in_size(), c.in_c, args.d_in[2], inner.accumulate);
-        }
+        add_db(args, dy, 1, inner.accumulate);
     }
 
-    /// For one image, or one group of images, of the convolution.
-    Args inner_args(const Args& args, float* scratch) const noexcept {
+    /// The algorithm's, of so many images.
+    static Args inner_args(const Args& args, int64_t images, float* scratch) noexcept {
         Args inner;
         inner.in[1] = args.in[1];
         inner.packed = args.packed;
         inner.scratch = scratch;
-        inner.images = lanes_;
+        inner.images = images;
         return inner;
     }
 
@@ -250,8 +307,9 @@ class ConvTranspose final : public Op {
     bool gate_given_ = false, gate_taken_ = false;  // as in ConvProblem
     bool cut_ = false;                              // into pieces
     int64_t lanes_ = 1;
-    int64_t gated_ = 0;         // floats of dy that are masked by the ReLU
-    size_t inner_forward_ = 0;  // of the algorithm's stages, packing comes before it
+    int64_t gated_ = 0;                                 // floats of dy that are masked by the ReLU
+    std::vector<Work> work_;                            // of our stages
+    int gather_ = 0, scatter_ = 0;                      // the algorithm's forward pass and its dx
     std::unique_ptr<ConvAlgorithm> whole_, algorithm_;  // one of them
 };
 

@@ -23,6 +23,7 @@ CASES = {
         (7, 6, 32), (4, 4, 18, 32), 18, {"strides": [2, 2], "padding": "same"}),
     "conv2d_transpose, few": (
         (11, 12, 40), (5, 5, 1, 40), 1, {"strides": [2, 2], "padding": "same"}),
+    "conv2d_transpose, pieces": ((23, 24, 40), (2, 2, 35, 40), 35, {"strides": [2, 2]}),
     "depthwise_conv2d": ((9, 10, 17), (3, 3, 17, 1), 17, {"padding": "same"}),
     "dense": ((50,), (50, 40), 40, {}),
 }  # fmt: skip
@@ -39,7 +40,8 @@ def gradients(case, algorithm, trainable, batch):
         buffer.array[...] = arrays.normal(seed + 1, *shape)
         inputs.append(graph.parameter(buffer, trains))
     y = graph.add(case.split(",")[0], inputs, attributes)
-    y = graph.add("flatten", [graph.add("activation", [y], {"kind": "relu"})], {})
+    kind = "tanh" if "pieces" in case else "relu"  # which would have dy masked first
+    y = graph.add("flatten", [graph.add("activation", [y], {"kind": kind})], {})
     target = graph.input(graph.shape(y)[1:])
     loss = graph.add("mean_squared_error", [y, target], {})
     plan = graph.compile(losses=[(loss, -1, "sum", 1.0)], conv_algorithm=algorithm)

@@ -72,11 +72,15 @@ def skip(net):
     return net.conv(net.add("concatenate", y, x), (3, 3, 36, 5), **SAME)
 
 
-def transposed(net):
+def transposed(out_c):
     """Takes a gate, and gives its own."""
-    x = net.conv(net.x, (3, 3, 3, 18), **SAME)
-    x = net.conv(x, (2, 2, 7, 18), "conv2d_transpose", strides=[2, 2])
-    return net.conv(x, (3, 3, 7, 4), **STRIDES)
+
+    def build(net):
+        x = net.conv(net.x, (3, 3, 3, 18), **SAME)
+        x = net.conv(x, (2, 2, out_c, 18), "conv2d_transpose", strides=[2, 2])
+        return net.conv(x, (3, 3, out_c, 4), **STRIDES)
+
+    return build
 
 
 def transposed_twice(net):
@@ -149,7 +153,8 @@ CASES = {
     "large, columns": ((16, 16, 3), behind((5, 5, 80, 70), (1, 1, 3, 80), **STRIDES)),
     "steps": ((31, 3), behind((4, 18, 9), (3, 3, 18), "conv1d", strides=[2])),
     "volume": ((5, 6, 7, 2), behind((2, 2, 3, 18, 4), (1, 2, 2, 2, 18), "conv3d")),
-    "transposed": ((8, 10, 3), transposed),
+    "transposed": ((8, 10, 3), transposed(7)),
+    "transposed, large": ((24, 26, 3), transposed(60)),
     "transposed, two readers": ((8, 10, 3), transposed_twice),
     "transposed steps": ((41, 3), transposed_steps),
     "skip": ((12, 10, 3), skip),
