@@ -60,6 +60,8 @@ struct ConvProblem {
     bool joins_taps() const { return width.kernel == 1 || (width.dilation == 1 && groups == 1); }
     bool is_depthwise() const { return groups == in_c && in_c > 1 && !is_volume(); }
     bool is_volume() const { return depth.in > 1 || depth.out > 1 || depth.kernel > 1; }
+    /// The axis whose cells, slices or rows, pieces of an image are made of.
+    const Window& cut_axis() const { return is_volume() ? depth : height; }
     /// Of one pass, for the whole batch.
     double flops() const {
         const int64_t terms = taps() * group_in();

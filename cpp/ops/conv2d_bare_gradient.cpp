@@ -19,16 +19,17 @@ bool ConvBareGradient::wins(bool cut) const {
 }
 
 /// Some rows of y at a time: their part of x stays in cache.
-void ConvBareGradient::add(ConvGradient gradient) const noexcept {
+void ConvBareGradient::add(ConvGradient gradient, Range rows) const noexcept {
     constexpr int64_t kFloats = 64 << 10;
-    const int64_t floats = p_.width.in * p_.in_c * p_.height.stride, all = p_.height.out;
-    const int64_t step = std::clamp<int64_t>(kFloats / floats, 1, all);
+    const int64_t floats = p_.width.in * p_.in_c * p_.height.stride;
+    const int64_t step = std::clamp<int64_t>(kFloats / floats, 1, rows.count);
     const int64_t length = joined_ * p_.group_in(), runs = p_.taps() / joined_;
     float* const dw = gradient.dw;
-    for (int64_t row = 0; row < all; row += step, gradient.accumulate = true) {
+    for (int64_t row = 0; row < rows.count; row += step, gradient.accumulate = true) {
         for (int64_t run = 0; run < runs; ++run) {
             gradient.dw = dw + run * length * p_.out_c;
-            add_run(gradient, run, {0, length}, {row, std::min(step, all - row)});
+            add_run(gradient, run, {0, length},
+                    {rows.begin + row, std::min(step, rows.count - row)});
         }
     }
 }

@@ -14,8 +14,9 @@ class ConvBareGradient {
     /// Whether it is worth it for images, cut into pieces or not.
     bool wins(bool cut) const;
 
-    /// All of dw. `gradient` is what conv_rows_dw takes, with x as it is, and dy.
-    void add(ConvGradient gradient) const noexcept;
+    /// All of dw from rows of y. `gradient` is what conv_rows_dw takes, with all of x as it is, and
+    /// of dy.
+    void add(ConvGradient gradient, Range rows) const noexcept;
     /// Rows `inputs` of a run's part of dw, which lie at gradient.dw, from rows of y.
     void add_run(ConvGradient gradient, int64_t run, Range inputs, Range rows) const noexcept;
 

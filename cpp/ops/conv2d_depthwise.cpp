@@ -9,7 +9,7 @@
 #include <numeric>
 
 #include "ops/conv2d.h"
-#include "ops/pieces.h"
+#include "ops/part_sums.h"
 
 namespace pronghorn {
 
@@ -129,15 +129,19 @@ class ConvDepthwise final : public ConvAlgorithm {
                       : 1;
         signature.stages.push_back(forward_in_pieces(
             p_.batch, pieces_, copy_size() + spread_size(p_.height.in * p_.width.in), p_.flops()));
-        if (p_.trains()) {
-            const int64_t gated = p_.masks_dy() ? p_.out_size() : 0;
-            signature.stages.push_back(
-                {Phase::kBackward, true, 1,
-                 gated + 2 * copy_size() + spread_size(p_.height.out * p_.width.out),
-                 p_.backward_flops()});
-            signature.backward_reads[0] = p_.wants_dw;
-            signature.backward_reads_output = p_.masks_dy();
-            signature.gradient[1] = signature.gradient[2] = GradientBy::kParts;
+        if (!p_.trains()) return signature;
+        const int64_t gated = p_.masks_dy() ? p_.out_size() : 0;
+        Stage backward{Phase::kBackward, pieces_ == 1, pieces_,
+                       gated + 2 * copy_size() + spread_size(p_.height.out * p_.width.out),
+                       p_.backward_flops()};
+        signature.backward_reads[0] = p_.wants_dw;
+        signature.backward_reads_output = p_.masks_dy();
+        signature.gradient[1] = signature.gradient[2] = GradientBy::kParts;
+        if (pieces_ > 1 && (p_.wants_dw || p_.wants_db)) {
+            sums_ = {pieces_, p_.wants_dw ? p_.taps() * channels_ : 0, p_.wants_db ? channels_ : 0};
+            sums_.add_stages(signature, backward);
+        } else {
+            signature.stages.push_back(backward);
         }
         return signature;
     }
@@ -146,13 +150,25 @@ class ConvDepthwise final : public ConvAlgorithm {
         if (stage == 0 && pieces_ > 1) {
             return forward(args, task / pieces_, share_of(p_.height.out, task % pieces_, pieces_));
         }
+        if (stage == 2) return sums_.add(*p_.kernels, args, task);
         for (int64_t i = 0; i < args.images; ++i) {
+            const bool add = args.accumulate || i > 0;
             if (stage == 0) {
                 forward(args, i, {0, p_.height.out});
+            } else if (pieces_ == 1) {
+                backward(args, i,
+                         {{0, p_.height.in}, {0, p_.height.out}, args.d_in[1], args.d_in[2], add});
             } else {
-                backward(args, i);
+                backward(
+                    args, i,
+                    {share_of(p_.height.in, task, pieces_), share_of(p_.height.out, task, pieces_),
+                     sums_.kernel(args, task), sums_.bias(args, task), add});
             }
         }
+    }
+
+    Range owned(int stage, int input, int64_t task) const noexcept override {
+        return stage == 2 ? sums_.owned(input, task) : Range{};
     }
 
    private:
@@ -186,10 +202,13 @@ class ConvDepthwise final : public ConvAlgorithm {
             args.out + image * p_.out_size(),  p_.relu,    args.scratch + copy_size()};
         const int64_t turns = (rows_of_y.count + kTurnRows - 1) / kTurnRows;
         for (int64_t turn = 0; turn < turns; ++turn) {
-            Range rows = part_of(rows_of_y.count, turn, turns);
-            rows.begin += rows_of_y.begin;
-            convolve(forward_, rows, maps);
+            convolve(forward_, turn_of(rows_of_y, turn, turns), maps);
         }
+    }
+
+    static Range turn_of(Range rows, int64_t turn, int64_t turns) {
+        const Range part = part_of(rows.count, turn, turns);
+        return {rows.begin + part.begin, part.count};
     }
 
     /// Those rows of y.
@@ -237,41 +256,59 @@ class ConvDepthwise final : public ConvAlgorithm {
         });
     }
 
-    void backward(const Args& args, int64_t image) const noexcept {
+    /// What is to be done of an image: those rows of dx; of dy what they add to dw and db.
+    struct Share {
+        Range dx_rows, dy_rows;
+        float *dw, *db;  // or null
+        bool add;
+    };
+
+    /// Rows of dy that a share reads.
+    Range reads(const Share& share) const {
+        const Window& h = p_.height;
+        const int64_t below = share.dx_rows.begin + h.before - h.reach() + 1;
+        const int64_t last = share.dx_rows.begin + share.dx_rows.count - 1 + h.before;
+        const int64_t begin = std::min(share.dy_rows.begin, std::max<int64_t>(0, below) / h.stride);
+        const int64_t end = std::max(share.dy_rows.begin + share.dy_rows.count,
+                                     std::min(h.out, last / h.stride + 1));
+        return {begin, end - begin};
+    }
+
+    void backward(const Args& args, int64_t image, const Share& share) const noexcept {
         const float* dy = args.d_out + image * p_.out_size();
-        const bool add = args.accumulate || image > 0;
+        const int64_t row = p_.width.out * channels_;
         float* scratch = args.scratch;
         if (p_.masks_dy()) {
-            p_.kernels->activate_backward(Activation::kRelu, p_.out_size(),
-                                          args.out + image * p_.out_size(), dy, scratch);
+            const Range rows = reads(share);
+            const int64_t at = rows.begin * row;
+            p_.kernels->activate_backward(Activation::kRelu, rows.count * row,
+                                          args.out + image * p_.out_size() + at, dy + at,
+                                          scratch + at);
             dy = scratch;
             scratch += p_.out_size();
         }
-        if (args.d_in[2] != nullptr) {
-            p_.kernels->channel_sums(dy, p_.height.out, p_.width.out, channels_,
-                                     p_.width.out * channels_, channels_, args.d_in[2], add);
+        if (share.db != nullptr) {
+            p_.kernels->channel_sums(dy + share.dy_rows.begin * row, share.dy_rows.count,
+                                     p_.width.out, channels_, row, channels_, share.db, share.add);
         }
-        if (args.d_in[1] != nullptr && !add) {
-            std::memset(args.d_in[1], 0,
-                        static_cast<size_t>(p_.taps() * channels_) * sizeof(float));
+        if (share.dw != nullptr && !share.add) {
+            std::memset(share.dw, 0, static_cast<size_t>(p_.taps() * channels_) * sizeof(float));
         }
-        if (args.d_in[0] != nullptr || args.d_in[1] != nullptr) {
-            sweep(args, image, dy, scratch);
-        }
+        if (args.d_in[0] != nullptr || share.dw != nullptr) sweep(args, image, dy, share, scratch);
     }
 
-    void sweep(const Args& args, int64_t image, const float* dy, float* scratch) const noexcept {
-        const float* x = args.d_in[1] == nullptr ? nullptr : wide_x(args, image, scratch);
+    void sweep(const Args& args, int64_t image, const float* dy, const Share& share,
+               float* scratch) const noexcept {
+        const float* x = share.dw == nullptr ? nullptr : wide_x(args, image, scratch);
         float* dx = args.d_in[0] == nullptr ? nullptr : args.d_in[0] + image * p_.in_size();
         float* wide_dx = dx != nullptr && multiplier_ > 1 ? scratch + wide_size() : dx;
         const Maps maps{dy, args.in[1], nullptr, wide_dx, false, scratch + 2 * copy_size()};
-        const int64_t turns = (p_.height.out + kTurnRows - 1) / kTurnRows;
+        const int64_t turns =
+            std::max<int64_t>(1, (share.dy_rows.count + kTurnRows - 1) / kTurnRows);
         for (int64_t turn = 0; turn < turns; ++turn) {
-            if (wide_dx != nullptr) {
-                convolve(backward_, part_of(p_.height.in, turn, turns), maps);
-            }
+            if (wide_dx != nullptr) convolve(backward_, turn_of(share.dx_rows, turn, turns), maps);
             if (x != nullptr) {
-                add_gradient(part_of(p_.height.out, turn, turns), x, dy, args.d_in[1]);
+                add_gradient(turn_of(share.dy_rows, turn, turns), x, dy, share.dw);
             }
         }
         if (wide_dx == dx) return;
@@ -290,7 +327,8 @@ class ConvDepthwise final : public ConvAlgorithm {
     // are copied, with a gap between them.
     int64_t pixel_;
     Pass forward_, backward_;
-    int64_t pieces_ = 1;  // of y, rows
+    int64_t pieces_ = 1;  // of y, rows; backward also of x
+    PartSums sums_;
 };
 
 }  // namespace

@@ -5,17 +5,15 @@
 //
 // The gradient of x is one of dy (conv2d_phases.h).
 //
-// By image, mostly. A few large images, or a small one by itself, are cut into pieces, rows or
-// columns of the output, so that threads have something to share; then dw is cut, too, and a task
-// owns some rows of it.
+// By image, mostly. A few large images, or a small one by itself, are cut into pieces, rows (of
+// volumes slices) or columns of the output, so that threads have something to share; then dw is
+// cut, too: a task owns some rows of it, or sums all of it for some rows of the output.
 #include <cstring>
 #include <numeric>
 
-#include "ops/conv2d_bare_gradient.h"
-#include "ops/conv2d_frames.h"
+#include "ops/conv2d_direct_gradient.h"
 #include "ops/conv2d_pointwise.h"
 #include "ops/packed_kernel.h"
-#include "ops/pieces.h"
 
 namespace pronghorn {
 
@@ -31,71 +29,50 @@ class ConvDirect final : public ConvAlgorithm {
           group_out_(p_.group_out()),
           depth_(p_.taps() * group_in_),
           dx_(problem, layout),
+          runs_(p_),
           frames_(p_, dx_, lanes_),
-          bare_gradient_(p_) {
-        const bool joined = p_.joins_taps();
-        const int64_t row = p_.padded_w() * p_.in_c;
-        for (int64_t k = 0; k < p_.depth.kernel; ++k) {
-            for (int64_t i = 0; i < p_.height.kernel; ++i) {
-                for (int64_t j = 0; j < (joined ? 1 : p_.width.kernel); ++j) {
-                    run_offset_.push_back(k * p_.depth.dilation * p_.padded_h() * row +
-                                          i * p_.height.dilation * row +
-                                          j * p_.width.dilation * p_.in_c);
-                }
-            }
-        }
-        run_length_ = depth_ / static_cast<int64_t>(run_offset_.size());
+          large_(cuts_images(p_.batch, p_.flops() / static_cast<double>(p_.batch))),
+          cut_(layout == Layout::kRows && !p_.all_by_image && (large_ || is_worth_halves())),
+          gradient_(p_, dx_, frames_, runs_, layout, cut_) {
         if (p_.wants_y && layout_ == Layout::kRows && depth_ * p_.out_c >= kPackFrom) {
             forward_group_ = panels_size(*p_.kernels, depth_, group_out_);
         }
         packed_ = {checked_product(p_.groups, forward_group_), dx_.weights};
-        const double work = p_.flops() / static_cast<double>(p_.batch);
-        const bool large = cuts_images(p_.batch, work);
-        constexpr double kWorthHalves = 2e5;
-        cut_ = layout_ == Layout::kRows && p_.groups == 1 && !p_.is_volume() && !p_.all_by_image &&
-               (large || (p_.halves && p_.batch == 1 && work >= kWorthHalves));
-        bare_ = layout_ == Layout::kRows && bare_gradient_.wins(cut_);
         if (!cut_) return;
-        const int64_t most = large ? kPieces : 2;
+        const Window& axis = p_.cut_axis();
+        const bool plain = p_.groups == 1 && !p_.is_volume();
         const int64_t panel = p_.kernels->panel, weights = depth_ * p_.out_c;
-        pieces_ = Pieces::of(p_.height.out, p_.out_c / panel, weights > p_.in_size(), most);
-        dx_pieces_ = Pieces::of((p_.height.in + p_.height.stride - 1) / p_.height.stride,
-                                p_.in_c / panel, weights > p_.out_size() && !dx_.has_gaps, most);
-        if (large) dw_pieces_ = even_pieces(static_cast<int64_t>(run_offset_.size()), run_length_);
+        const int64_t most = large_ ? kPieces : 2;
+        pieces_ = Pieces::of(axis.out, plain ? p_.out_c / panel : 1, weights > p_.in_size(), most);
+        dx_pieces_ =
+            Pieces::of((axis.in + axis.stride - 1) / axis.stride,
+                       plain && !dx_.has_gaps ? p_.in_c / panel : 1, weights > p_.out_size(), most);
     }
 
     Signature plan() override {
         Signature signature;
         signature.in_layout = signature.out_layout = layout_;
-        const int64_t padded = frames_.x_size(), dy = frames_.dy_size();
-        const int64_t backward = dy + (bare_ ? 0 : padded);
         pack_pieces_ = packed_.size() < kPackAtOnce ? 0
                        : p_.groups > 1              ? 1
                                                     : even_pieces(p_.taps(), panels());
         forward_stage_ =
             packed_.add_stages(signature, std::max<int64_t>(1, p_.taps() * pack_pieces_));
-        signature.stages.push_back(
-            {Phase::kForward, !cut_, cut_ ? p_.batch * pieces_.count() : 1, padded, p_.flops()});
+        signature.stages.push_back({Phase::kForward, !cut_, cut_ ? p_.batch * pieces_.count() : 1,
+                                    frames_.x_size(), p_.flops()});
         signature.stages.back().reads_kernel = !packed_.forward();
         if (!p_.trains()) return signature;
         if (!cut_) {
-            signature.stages.push_back({Phase::kBackward, true, 1, backward, p_.backward_flops()});
+            signature.stages.push_back(
+                {Phase::kBackward, true, 1, gradient_.scratch(), p_.backward_flops()});
             signature.stages.back().in_place = masks_in_place();
             signature.stages.back().packed = packed_.dx_block();
             signature.stages.back().reads_kernel = false;
         }
         // Before dx: where nobody else reads x, it makes room for that.
-        if (cut_ && (p_.wants_dw || p_.wants_db)) {
-            gradient_stage_ = static_cast<int>(signature.stages.size());
-            const auto runs = static_cast<int64_t>(run_offset_.size());
-            signature.stages.push_back(
-                {Phase::kBackward, false, runs * dw_pieces_, backward, p_.flops()});
-            signature.stages.back().writes_d_in = false;
-            signature.stages.back().packed = kNoBlock;
-        }
+        if (cut_ && (p_.wants_dw || p_.wants_db)) gradient_.add_stages(signature, large_);
         if (cut_ && p_.wants_dx) {
-            signature.stages.push_back(
-                {Phase::kBackward, false, p_.batch * dx_pieces_.count(), dy, p_.flops()});
+            signature.stages.push_back({Phase::kBackward, false, p_.batch * dx_pieces_.count(),
+                                        frames_.dy_size(), p_.flops()});
             signature.stages.back().reads_in = p_.gate_taken;
             signature.stages.back().in_place = masks_in_place();
             signature.stages.back().packed = packed_.dx_block();
@@ -119,7 +96,7 @@ class ConvDirect final : public ConvAlgorithm {
         if (cut_) return run_piece(stage, args, task);
         for (int64_t i = 0; i < args.images; i += lanes_) {
             if (stage == forward_stage_) {
-                forward(args, i, {{0, p_.height.out}, {0, group_out_}});
+                forward(args, i, {{0, p_.cut_axis().out}, {0, group_out_}});
             } else {
                 backward(args, i);
             }
@@ -129,21 +106,18 @@ class ConvDirect final : public ConvAlgorithm {
     bool masks_dx() const override { return true; }
 
     Range owned(int stage, int input, int64_t task) const noexcept override {
-        if (!cut_ || stage != gradient_stage_) return {};
-        if (input == 2) return task == 0 ? Range{0, p_.out_c} : Range{};
-        const Range rows = part_of(run_length_, task % dw_pieces_, dw_pieces_);
-        return {(task / dw_pieces_ * run_length_ + rows.begin) * p_.out_c, rows.count * p_.out_c};
+        return gradient_.owned(stage, input, task);
     }
 
    private:
     /// Of input channels.
     int64_t panels() const { return (group_in_ + p_.kernels->panel - 1) / p_.kernels->panel; }
 
-    /// Rows of x, padding counted, under rows of y: all, also those that nobody reads, under all.
-    Range under(Range rows) const {
-        const Window& h = p_.height;
-        if (rows.count == h.out) return {0, p_.padded_h()};
-        return {rows.begin * h.stride, (rows.count - 1) * h.stride + h.reach()};
+    /// A small image by itself.
+    bool is_worth_halves() const {
+        constexpr double kLeast = 2e5;
+        return p_.halves && p_.batch == 1 && p_.groups == 1 && !p_.is_volume() &&
+               p_.flops() >= kLeast;
     }
 
     void run_piece(int stage, const Args& args, int64_t task) const noexcept {
@@ -151,42 +125,12 @@ class ConvDirect final : public ConvAlgorithm {
         if (stage == forward_stage_) {
             const int64_t count = pieces_.count();
             return forward(args, task / count,
-                           Piece::of(pieces_, task % count, p_.height.out, p_.out_c, panel));
+                           Piece::of(pieces_, task % count, p_.cut_axis().out, group_out_, panel));
         }
-        if (stage == gradient_stage_) return own_gradient(args, task);
+        if (gradient_.has(stage)) return gradient_.run(stage, args, task);
         const int64_t count = dx_pieces_.count();
         backward_piece(args, task / count,
-                       Piece::of(dx_pieces_, task % count, dx_pieces_.rows, p_.in_c, panel));
-    }
-
-    Range all_dy() const { return {0, dx_.dy_plane / dx_.dy_row}; }
-
-    /// Rows of dw of one run, over all images; the first task adds db.
-    void own_gradient(const Args& args, int64_t task) const noexcept {
-        const int64_t run = task / dw_pieces_;
-        const Range rows = part_of(run_length_, task % dw_pieces_, dw_pieces_);
-        for (int64_t image = 0; image < args.images; ++image) {
-            const bool add = image > 0;
-            const float* dy = frames_.dy(args, image, args.scratch, all_dy()) + frames_.inside_dy();
-            if (task == 0 && args.d_in[2] != nullptr) {
-                p_.kernels->channel_sums(dy, p_.height.out, p_.width.out, p_.out_c, dx_.dy_row,
-                                         p_.out_c, args.d_in[2], add);
-            }
-            if (args.d_in[1] == nullptr) continue;
-            if (bare_) {
-                const float* x = args.in[0] + image * p_.in_size();
-                bare_gradient_.add_run(gradient_of(x, dy, args, add), run, rows,
-                                       {0, p_.height.out});
-                continue;
-            }
-            float* scratch = args.scratch + frames_.dy_size();
-            const float* x = frames_.x(args, image, scratch, {0, p_.padded_h()});
-            ConvGradient gradient = gradient_of(x + rows.begin, dy, args, add);
-            gradient.run_offset += run;
-            gradient.runs = 1;
-            gradient.run_length = rows.count;
-            p_.kernels->conv_rows_dw(gradient);
-        }
+                       Piece::of(dx_pieces_, task % count, dx_pieces_.rows, group_in_, panel));
     }
 
     /// Whether each cell of dx is written once, right after its gate is read.
@@ -265,92 +209,44 @@ class ConvDirect final : public ConvAlgorithm {
 
     void forward(const Args& args, int64_t image, const Piece& piece) const noexcept {
         const int64_t panel = p_.kernels->panel, column = piece.columns.begin;
+        const int64_t plane = p_.height.out * p_.width.out * p_.out_c;
+        const bool volume = p_.is_volume();
         Conv conv{};
-        conv.x = frames_.x(args, image, args.scratch, under(piece.rows));
+        conv.x = frames_.x(args, image, args.scratch, frames_.under(piece.rows));
         conv.x_row = p_.height.stride * p_.padded_w() * p_.in_c;
         conv.x_pixel = p_.width.stride * p_.in_c;
-        conv.run_offset = run_offset_.data();
-        conv.runs = static_cast<int64_t>(run_offset_.size());
-        conv.run_length = run_length_;
+        conv.run_offset = runs_.offset.data();
+        conv.runs = runs_.count();
+        conv.run_length = runs_.length;
         conv.weights = packed_.forward() ? args.packed : args.in[1];
         conv.w_panel = layout_ == Layout::kLanes ? 1 : packed_.forward() ? depth_ * panel : panel;
         conv.weights += column / panel * conv.w_panel;
         conv.w_row = packed_.forward() ? panel : p_.out_c;
         conv.bias = p_.bias ? args.in[2] + column : nullptr;
-        conv.y = args.out + image * p_.out_size() +
-                 piece.rows.begin * p_.width.out * p_.out_c * lanes_ + column;
+        conv.y = args.out + image * p_.out_size() + column +
+                 piece.rows.begin * p_.out_size() / p_.cut_axis().out * lanes_;
         conv.y_row = p_.width.out * p_.out_c;
         conv.y_pixel = p_.out_c;
-        conv.out_h = piece.rows.count;
+        conv.out_h = volume ? p_.height.out : piece.rows.count;
         conv.out_w = p_.width.out;
         conv.out_c = piece.columns.count;
         conv.relu = p_.relu, conv.ceiling = p_.ceiling;
-        convolve_all(conv, {p_.depth.out, p_.depth.stride * padded_plane(),
-                            p_.height.out * p_.width.out * p_.out_c, group_in_,
-                            packed_.forward() ? forward_group_ : group_out_, group_out_});
+        convolve_all(conv,
+                     {volume ? piece.rows.count : 1, p_.depth.stride * padded_plane(), plane,
+                      group_in_, packed_.forward() ? forward_group_ : group_out_, group_out_});
     }
 
     /// dx comes last: it may take the place of x.
     void backward(const Args& args, int64_t image) const noexcept {
-        const float* dy = frames_.dy(args, image, args.scratch, all_dy());
-        const float* inside = dy + frames_.inside_dy();
-        const bool add = args.accumulate || image > 0;
-        if (args.d_in[1] != nullptr) {
-            if (bare_) {
-                const float* x = args.in[0] + image * p_.in_size();
-                bare_gradient_.add(gradient_of(x, inside, args, add));
-            } else {
-                float* scratch = args.scratch + frames_.dy_size();
-                backward_w(frames_.x(args, image, scratch, {0, p_.padded_h()}), inside, args, add);
-            }
-        }
-        for (int64_t slice = 0; args.d_in[2] != nullptr && slice < p_.depth.out; ++slice) {
-            (layout_ == Layout::kLanes ? p_.kernels->channel_sums_lanes : p_.kernels->channel_sums)(
-                inside + slice * dx_.dy_plane * lanes_, p_.height.out, p_.width.out, p_.out_c,
-                dx_.dy_row, p_.out_c, args.d_in[2], add || slice > 0);
-        }
+        const float* dy = frames_.dy(args, image, args.scratch, frames_.all_dy());
+        gradient_.add_image(args, image, dy);
         if (args.d_in[0] != nullptr) backward_x(dy, 0, args, image, {{0, 1}, {0, group_in_}});
-    }
-
-    ConvGradient gradient_of(const float* x, const float* dy, const Args& args,
-                             bool add) const noexcept {
-        ConvGradient gradient{};
-        gradient.x = x;
-        gradient.x_row = p_.height.stride * p_.padded_w() * p_.in_c;
-        gradient.x_pixel = p_.width.stride * p_.in_c;
-        gradient.run_offset = run_offset_.data();
-        gradient.runs = static_cast<int64_t>(run_offset_.size());
-        gradient.run_length = run_length_;
-        gradient.dy = dy;
-        gradient.dy_row = dx_.dy_row;
-        gradient.dy_pixel = p_.out_c;
-        gradient.out_h = p_.height.out;
-        gradient.out_w = p_.width.out;
-        gradient.out_c = group_out_;
-        gradient.dw = args.d_in[1];
-        gradient.dw_row = p_.out_c;
-        gradient.accumulate = add;
-        return gradient;
-    }
-
-    void backward_w(const float* x, const float* dy, const Args& args, bool add) const noexcept {
-        for (int64_t slice = 0; slice < p_.depth.out; ++slice) {
-            for (int64_t group = 0; group < p_.groups; ++group) {
-                const int64_t x_slice = slice * p_.depth.stride * padded_plane();
-                ConvGradient gradient =
-                    gradient_of(x + (x_slice + group * group_in_) * lanes_,
-                                dy + (slice * dx_.dy_plane + group * group_out_) * lanes_, args,
-                                add || slice > 0);
-                gradient.dw += group * group_out_;
-                (layout_ == Layout::kLanes ? p_.kernels->conv_lanes_dw
-                                           : p_.kernels->conv_rows_dw)(gradient);
-            }
-        }
     }
 
     /// Rows of every phase: each has the first `positions` or one less.
     Range positions_in(const Piece& piece) const {
-        const int64_t stride = p_.height.stride, positions = (p_.height.in + stride - 1) / stride;
+        const Window& axis = p_.cut_axis();
+        const int64_t positions = (axis.in + axis.stride - 1) / axis.stride;
         return share_of(positions, piece.rows.begin, dx_pieces_.rows);
     }
 
@@ -360,36 +256,38 @@ class ConvDirect final : public ConvAlgorithm {
         for (const DxPhase& phase : dx_.phases) {
             end = std::max(end, positions.begin + positions.count + phase.reach);
         }
-        end = std::clamp(end, positions.begin, all_dy().count);
+        end = std::clamp(end, positions.begin, frames_.all_dy().count);
         const Range rows{positions.begin, end - positions.begin};
         backward_x(frames_.dy(args, image, args.scratch, rows), rows.begin, args, image, piece);
     }
 
     /// Zeros, as some cells of dx are reached by no tap.
     void clear(float* dx, Range positions) const noexcept {
-        const int64_t row = p_.width.in * p_.in_c, stride = p_.height.stride;
-        const int64_t begin = positions.begin * stride;
-        const int64_t end = std::min(begin + positions.count * stride, p_.height.in);
-        for (int64_t slice = 0; slice < p_.depth.in; ++slice) {
-            std::memset(dx + (slice * p_.height.in + begin) * row * lanes_, 0,
-                        static_cast<size_t>((end - begin) * row * lanes_) * sizeof(float));
-        }
+        const Window& axis = p_.cut_axis();
+        const int64_t step = p_.in_size() / axis.in * lanes_, begin = positions.begin * axis.stride;
+        const int64_t end = std::min(begin + positions.count * axis.stride, axis.in);
+        std::memset(dx + begin * step, 0,
+                    static_cast<size_t>((end - begin) * step) * sizeof(float));
     }
 
-    /// `dy` begins with row `first`.
+    /// `dy` begins with row `first`, or slice.
     void backward_x(const float* dy, int64_t first, const Args& args, int64_t image,
                     const Piece& piece) const noexcept {
         const int64_t panel = p_.kernels->panel, column = piece.columns.begin;
         const int64_t row = p_.width.in * p_.in_c, plane = p_.height.in * row;
         const Range positions = positions_in(piece);
+        const bool volume = p_.is_volume();
+        const int64_t dy_step = volume ? dx_.dy_plane : dx_.dy_row;
         float* dx = args.d_in[0] + image * p_.in_size();
         if (dx_.has_gaps) clear(dx, positions);
         for (const DxPhase& phase : dx_.phases) {
             for (const DxBand& band : phase.bands) {
-                const Range rows = overlap(positions, band.rows);
-                if (rows.count <= 0) continue;
+                const Range rows = volume ? band.rows : overlap(positions, band.rows);
+                const Range slices = volume ? overlap(positions, {0, phase.slices}) : Range{0, 1};
+                if (rows.count <= 0 || slices.count <= 0) continue;
+                const int64_t begin = volume ? slices.begin : rows.begin;
                 Conv conv{};
-                conv.x = dy + (rows.begin - first) * dx_.dy_row * lanes_;
+                conv.x = dy + (begin - first) * dy_step * lanes_;
                 conv.x_row = dx_.dy_row;
                 conv.x_pixel = p_.out_c;
                 conv.run_offset = phase.run_offset.data() + band.runs.begin;
@@ -400,17 +298,18 @@ class ConvDirect final : public ConvAlgorithm {
                                column / panel * conv.w_panel;
                 conv.w_row = layout_ == Layout::kLanes ? group_in_ : panel;
                 conv.weights += band.runs.begin * phase.run_length * conv.w_row;
-                conv.y = dx + column +
-                         (phase.slice * plane + (phase.row + rows.begin * p_.height.stride) * row +
-                          phase.column * p_.in_c) *
-                             lanes_;
+                conv.y =
+                    dx + column +
+                    ((phase.slice + slices.begin * p_.depth.stride) * plane +
+                     (phase.row + rows.begin * p_.height.stride) * row + phase.column * p_.in_c) *
+                        lanes_;
                 conv.y_row = p_.height.stride * row;
                 conv.y_pixel = p_.width.stride * p_.in_c;
                 conv.gate = p_.gate_taken ? args.in[0] + (conv.y - args.d_in[0]) : nullptr;
                 conv.out_h = rows.count;
                 conv.out_w = phase.columns;
                 conv.out_c = piece.columns.count;
-                convolve_all(conv, {phase.slices, dx_.dy_plane, p_.depth.stride * plane, group_out_,
+                convolve_all(conv, {slices.count, dx_.dy_plane, p_.depth.stride * plane, group_out_,
                                     phase.group, group_in_});
             }
         }
@@ -422,19 +321,15 @@ class ConvDirect final : public ConvAlgorithm {
     int64_t group_in_, group_out_;
     int64_t depth_;  // of the product: taps * channels
     DxPlan dx_;
+    ConvRuns runs_;
     ConvFrames frames_;
-    ConvBareGradient bare_gradient_;
-    std::vector<int64_t> run_offset_;
-    int64_t run_length_ = 0;
+    bool large_, cut_;  // images; into pieces, of y, of dx, and dw
+    ConvDirectGradient gradient_;
     int64_t forward_group_ = 0;  // floats of a group's packed weights
     PackedKernel packed_{0, 0};
     int64_t pack_pieces_ = 0;  // of a tap, input channels; 0: one task packs all
     int forward_stage_ = 0;
-    bool cut_ = false;  // into pieces, of y, of dx, and of each run's rows of dw
     Pieces pieces_, dx_pieces_;
-    int64_t dw_pieces_ = 1;
-    int gradient_stage_ = -1;  // of pieces of dw
-    bool bare_ = false;        // no copy of x for dw
 };
 
 }  // namespace

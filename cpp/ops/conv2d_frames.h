@@ -20,10 +20,20 @@ class ConvFrames {
     }
     int64_t dy_size() const { return copies_dy() ? dx_.dy_size * lanes_ : 0; }
 
-    /// Rows of x of that image (or group), those of padding counted; of a volume, all of them.
+    /// Rows of x of that image (or group), slices of a volume, those of padding counted.
     const float* x(const Args& args, int64_t image, float* scratch, Range rows) const noexcept;
-    /// The same of dy, whose own cells begin inside_dy() behind the first.
+    /// The same of dy, whose own cells begin inside_dy() behind its first cell.
     const float* dy(const Args& args, int64_t image, float* scratch, Range rows) const noexcept;
+    Range all_x() const { return {0, p_.is_volume() ? p_.padded_d() : p_.padded_h()}; }
+    Range all_dy() const {
+        return {0, p_.is_volume() ? dx_.dy_size / dx_.dy_plane : dx_.dy_plane / dx_.dy_row};
+    }
+    /// Of x those under rows of y: all, also those that nobody reads, under all.
+    Range under(Range rows) const {
+        const Window& axis = p_.cut_axis();
+        if (rows.count == axis.out) return all_x();
+        return {rows.begin * axis.stride, (rows.count - 1) * axis.stride + axis.reach()};
+    }
     int64_t inside_dy() const {
         return (dx_.front.before * dx_.dy_plane + dx_.top.before * dx_.dy_row +
                 dx_.left.before * p_.out_c) *
@@ -32,6 +42,7 @@ class ConvFrames {
 
    private:
     bool copies_dy() const { return p_.masks_dy() || dx_.frames_dy(); }
+    void fill(PadImage pad, int64_t slices, Border front, Range wanted) const noexcept;
 
     const ConvProblem& p_;
     const DxPlan& dx_;

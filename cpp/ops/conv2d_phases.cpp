@@ -123,7 +123,8 @@ void DxPlan::add_phase(const ConvProblem& p, Layout layout, int64_t slice, int64
     int64_t reached = 0;
     for (const DxBand& band : phase.bands) reached += band.rows.count;
     has_gaps |= reached < rows.count;
-    phase.reach = rows.shift.back() + top.before;
+    phase.reach =
+        p.is_volume() ? slices.shift.back() + front.before : rows.shift.back() + top.before;
     phase.depth = position * p.group_out();
     phase.weights = weights;
     phase.group = layout == Layout::kRows ? panels_size(*p.kernels, phase.depth, p.group_in())

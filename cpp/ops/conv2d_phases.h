@@ -29,7 +29,7 @@ struct DxPhase {
     std::vector<DxBand> bands;  // rows
     std::vector<int64_t> run_offset;
     int64_t run_length = 0;
-    int64_t reach = 0;    // rows of dy that the last tap is below the first row
+    int64_t reach = 0;    // rows of dy, or slices, that the last tap is behind the first
     int64_t depth = 0;    // rows of its weights
     int64_t weights = 0;  // where they begin in the packed block, group by group
     int64_t group = 0;    // floats of a group's

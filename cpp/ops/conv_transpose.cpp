@@ -98,14 +98,15 @@ class ConvTranspose final : public Op {
         signature.packed = inner.packed;
         lanes_ = inner.in_layout == Layout::kLanes ? c.kernels->lanes : 1;
         gated_ = masks_dy ? c.in_size() * lanes_ : 0;
-        work_.clear();
-        const auto add = [&](Work work, const Stage& stage) {
-            work_.push_back(work);
+        jobs_.clear();
+        const auto add = [&](Work work, const Stage& stage, int own = 0) {
+            jobs_.push_back({work, own});
             signature.stages.push_back(stage);
         };
         gather_ = 0;
         while (stage_of(inner, gather_).phase == Phase::kPrepare) {
-            add(Work::kPrepare, stage_of(inner, gather_++));
+            add(Work::kPrepare, stage_of(inner, gather_), gather_);
+            ++gather_;
         }
         scatter_ = static_cast<int>(inner.stages.size()) - 1;
         const Stage &gather = stage_of(inner, gather_), &scatter = stage_of(inner, scatter_);
@@ -140,10 +141,17 @@ class ConvTranspose final : public Op {
             finish.reads_d_out = finish.reads_kernel = false;
             if (gate_taken_) add(Work::kMask, finish);
         }
-        if (c.wants_dw || wants_db) {
+        for (int own = gather_ + 1; own < scatter_; ++own) {
+            Stage gradient = stage_of(inner, own);
+            if (wants_db && own + 1 == scatter_) {  // adds db, as long as dy is there
+                gradient.phase = Phase::kBackward;
+                gradient.reads_d_out = true;
+            }
+            add(Work::kGradient, gradient, own);
+        }
+        if (wants_db && !c.wants_dw) {
             Stage gradient{Phase::kBackward, false, 1, 0, 0};
-            if (c.wants_dw) gradient = stage_of(inner, gather_ + 1);
-            gradient.writes_d_in = gradient.reads_kernel = false;
+            gradient.writes_d_in = gradient.reads_in = gradient.reads_kernel = false;
             gradient.packed = kNoBlock;
             add(Work::kGradient, gradient);
         }
@@ -154,9 +162,10 @@ class ConvTranspose final : public Op {
         if (whole_ != nullptr) return whole_->run(stage, args, task);
         const ConvProblem& c = convolution_;
         Args inner = inner_args(args, args.images, args.scratch);
-        switch (work_[static_cast<size_t>(stage)]) {
+        const Job& job = jobs_[static_cast<size_t>(stage)];
+        switch (job.work) {
             case Work::kPrepare:
-                return algorithm_->run(stage, args, task);
+                return algorithm_->run(job.own, args, task);
             case Work::kForward:
                 if (!cut_) return forward(args);
                 inner.d_out = args.in[0];
@@ -174,26 +183,32 @@ class ConvTranspose final : public Op {
             case Work::kMask:
                 return mask_dx(args, share_of(c.batch * c.out_size(), task, kPieces));
             case Work::kGradient:
-                if (task == 0) add_db(args, args.d_out, args.images, false);
-                if (args.d_in[1] == nullptr) return;
+                if (owned(stage, 2, task).count > 0) add_db(args, args.d_out, args.images, false);
+                if (!c.wants_dw) return;
                 inner.in[0] = args.d_out;
                 inner.d_out = args.in[0];
                 inner.d_in[1] = args.d_in[1];
-                return algorithm_->run(gather_ + 1, inner, task);
+                return algorithm_->run(job.own, inner, task);
         }
     }
 
     Range owned(int stage, int input, int64_t task) const override {
         if (whole_ != nullptr) return whole_->owned(stage, input, task);
-        if (work_[static_cast<size_t>(stage)] != Work::kGradient) return {};
-        if (input == 2) return task == 0 ? Range{0, convolution_.in_c} : Range{};
-        return convolution_.wants_dw ? algorithm_->owned(gather_ + 1, input, task) : Range{};
+        const Job& job = jobs_[static_cast<size_t>(stage)];
+        if (job.work != Work::kGradient) return {};
+        const bool last = stage + 1 == static_cast<int>(jobs_.size());
+        if (input == 2) return last && task == 0 ? Range{0, convolution_.in_c} : Range{};
+        return convolution_.wants_dw ? algorithm_->owned(job.own, input, task) : Range{};
     }
 
    private:
     /// What a stage does: one of the algorithm's, or what comes behind it. kBackward is by image,
     /// of pieces kDx, kMask and kGradient are.
     enum class Work : uint8_t { kPrepare, kForward, kFinish, kBackward, kDx, kMask, kGradient };
+    struct Job {
+        Work work;
+        int own;  // which of the algorithm's stages, of kPrepare and kGradient
+    };
 
     static const Stage& stage_of(const Signature& inner, int stage) {
         return inner.stages[static_cast<size_t>(stage)];
@@ -308,7 +323,7 @@ class ConvTranspose final : public Op {
     bool cut_ = false;                              // into pieces
     int64_t lanes_ = 1;
     int64_t gated_ = 0;                                 // floats of dy that are masked by the ReLU
-    std::vector<Work> work_;                            // of our stages
+    std::vector<Job> jobs_;                             // of our stages
     int gather_ = 0, scatter_ = 0;                      // the algorithm's forward pass and its dx
     std::unique_ptr<ConvAlgorithm> whole_, algorithm_;  // one of them
 };

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "ops/pieces.h"
+
 namespace pronghorn {
 
 namespace {
@@ -19,24 +21,35 @@ class Gather final : public Op {
     Gather(DType dtype, int64_t row_size) : dtype_(dtype), row_size_(row_size) {}
 
     Tensor infer(const std::vector<Tensor>& inputs) override { return inputs[0]; }
-    Signature plan(const PlanContext& /*context*/) override { return forward_only(); }
+    Signature plan(const PlanContext& context) override {
+        Signature signature;
+        pieces_ = cuts_traffic(context.batch(), row_size_) ? kPieces : 1;
+        signature.stages.push_back(forward_in_pieces(context.batch(), pieces_, 0, 0));
+        return signature;
+    }
 
-    void run(int /*stage*/, const Args& args, int64_t /*task*/) const noexcept override {
-        const auto* source = reinterpret_cast<const uint8_t*>(args.in[0]);
-        for (int64_t i = 0; i < args.images; ++i) {
-            const uint8_t* row = source + args.rows[i] * row_size_ * size_of(dtype_);
-            float* out = args.out + i * row_size_;
-            if (dtype_ == DType::kUint8) {
-                for (int64_t k = 0; k < row_size_; ++k) out[k] = static_cast<float>(row[k]);
-            } else {
-                std::memcpy(out, row, static_cast<size_t>(row_size_) * sizeof(float));
-            }
+    void run(int /*stage*/, const Args& args, int64_t task) const noexcept override {
+        if (pieces_ > 1) {
+            return gather(args, task / pieces_, share_of(row_size_, task % pieces_, pieces_));
         }
+        for (int64_t i = 0; i < args.images; ++i) gather(args, i, {0, row_size_});
     }
 
    private:
+    void gather(const Args& args, int64_t image, Range part) const noexcept {
+        const auto* source = reinterpret_cast<const uint8_t*>(args.in[0]);
+        const uint8_t* row = source + (args.rows[image] * row_size_ + part.begin) * size_of(dtype_);
+        float* out = args.out + image * row_size_ + part.begin;
+        if (dtype_ == DType::kUint8) {
+            for (int64_t k = 0; k < part.count; ++k) out[k] = static_cast<float>(row[k]);
+        } else {
+            std::memcpy(out, row, static_cast<size_t>(part.count) * sizeof(float));
+        }
+    }
+
     DType dtype_;
     int64_t row_size_;
+    int64_t pieces_ = 1;  // of an image
 };
 
 class Emit final : public Op {
@@ -140,17 +153,21 @@ class AddGradients final : public Op {
 
     Tensor infer(const std::vector<Tensor>& inputs) override { return inputs[0]; }
     Signature plan(const PlanContext& context) override {
-        Signature signature = forward_only();
-        signature.in_layout = signature.out_layout = layout_ = context.layouts[0];
+        Signature signature;
+        signature.in_layout = signature.out_layout = context.layouts[0];
+        lanes_ = context.layouts[0] == Layout::kLanes ? kernels_.lanes : 1;
+        cut_ = cuts_traffic(context.batch(), image_size_);
+        signature.stages.push_back({Phase::kForward, !cut_, cut_ ? kPieces : 1, 0, 0});
         return signature;
     }
 
-    void run(int /*stage*/, const Args& args, int64_t /*task*/) const noexcept override {
-        const int64_t lanes = layout_ == Layout::kLanes ? kernels_.lanes : 1;
-        const int64_t images = (args.images + lanes - 1) / lanes * lanes;
+    void run(int /*stage*/, const Args& args, int64_t task) const noexcept override {
+        const int64_t images = (args.images + lanes_ - 1) / lanes_ * lanes_;
         const int64_t size = images * image_size_;
-        for (int64_t i = 0; i < size; i += kBlock) {
-            const int64_t count = std::min(kBlock, size - i);
+        const Range part = cut_ ? share_of(size, task, kPieces) : Range{0, size};
+        const int64_t end = part.begin + part.count;
+        for (int64_t i = part.begin; i < end; i += kBlock) {
+            const int64_t count = std::min(kBlock, end - i);
             const float* sum = args.in[0] + i;
             if (args.in[1] != nullptr) {
                 kernels_.add(count, sum, args.in[1] + i, args.out + i);
@@ -165,7 +182,8 @@ class AddGradients final : public Op {
     static constexpr int64_t kBlock = 2048;  // floats that are in L1 when they are masked
     int64_t image_size_;
     const Kernels& kernels_;
-    Layout layout_ = Layout::kRows;
+    int64_t lanes_ = 1;
+    bool cut_ = false;  // into pieces
 };
 
 class LossScale final : public Op {

@@ -67,14 +67,15 @@ inline Range share_of(int64_t size, int64_t number, int64_t count) {
 }
 
 /// How a map is cut: into blocks of rows, or of columns (channels) where the weights are the larger
-/// part of what is read.
+/// part of what is read, or where there is one row.
 struct Pieces {
     int64_t rows = 1, columns = 1;
 
     static Pieces of(int64_t rows, int64_t panels, bool weights_outweigh,
                      int64_t pieces = kPieces) {
-        if (weights_outweigh && panels >= std::max<int64_t>(2, pieces / 2)) {
-            return {1, std::min(pieces, panels)};
+        const bool enough = panels >= std::max<int64_t>(2, pieces / 2);
+        if ((weights_outweigh && enough) || rows == 1) {
+            return {1, std::clamp<int64_t>(panels, 1, pieces)};
         }
         return {std::min(pieces, rows), 1};
     }

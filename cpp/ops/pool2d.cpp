@@ -71,7 +71,13 @@ class Pool2d final : public Op {
                       : 1;
         signature.stages.push_back(forward_in_pieces(context.batch(), pieces_, 0, 0));
         if (kind_ == Kind::kMax && context.training) signature.saved = saved();
-        if (context.training) signature.stages.push_back({Phase::kBackward, true, 1, 0, 0});
+        cuts_backward_ = pieces_ > 1 && strides_[0] <= size_[0] &&
+                         (kind_ == Kind::kMax || strides_[0] == size_[0]);
+        if (context.training) {
+            signature.stages.push_back(
+                forward_in_pieces(context.batch(), cuts_backward_ ? pieces_ : 1, 0, 0));
+            signature.stages.back().phase = Phase::kBackward;
+        }
         // Each gate is read right before its cell is written; planes do some cells once more.
         signature.stages.back().in_place =
             gated_ && kind_ == Kind::kAverage && context.layouts[0] != Layout::kPlanes;
@@ -83,19 +89,12 @@ class Pool2d final : public Op {
         if (stage == 0 && pieces_ > 1) {
             return forward(args, task / pieces_, share_of(pool_.out_h, task % pieces_, pieces_));
         }
-        Pool pool = pool_;
-        pool.channels *= lanes_;
+        if (stage == 1 && cuts_backward_) return backward_piece(args, task);
         for (int64_t i = 0; i < args.images; i += lanes_) {
             if (stage == 0) {
                 forward(args, i, {0, pool_.out_h});
-                continue;
-            }
-            const int64_t in = i * in_size(), out = i * out_size();
-            if (kind_ == Kind::kMax) {
-                max_pool_backward_(pool, args.d_out + out, winners(args, i, 0), args.d_in[0] + in);
             } else {
-                average_pool_backward_(pool, args.d_out + out, gated_ ? args.in[0] + in : nullptr,
-                                       args.d_in[0] + in);
+                backward(args, i, {0, pool_.in_h}, {0, pool_.out_h});
             }
         }
     }
@@ -124,6 +123,42 @@ class Pool2d final : public Op {
         max_pool_(pool, x, y, winners(args, image, out));
     }
 
+    /// Rows of dx, to which windows of the same rows, side by side, or all that overlap lead.
+    void backward_piece(const Args& args, int64_t task) const noexcept {
+        const int64_t stride = pool_.stride_h, pad = pool_.pad_top, number = task % pieces_;
+        if (stride == pool_.pool_h) {
+            const Range windows = share_of(pool_.out_h, number, pieces_);
+            const auto begins = [&](int64_t row) {
+                return row == pool_.out_h ? pool_.in_h : std::max<int64_t>(0, row * stride - pad);
+            };
+            const int64_t begin = begins(windows.begin);
+            const int64_t end = begins(windows.begin + windows.count);
+            return backward(args, task / pieces_, {begin, end - begin}, windows);
+        }
+        const Range rows = share_of(pool_.in_h, number, pieces_);
+        const int64_t above = std::max<int64_t>(0, rows.begin + pad - pool_.pool_h + stride);
+        const int64_t begin = std::min(above / stride, pool_.out_h);
+        const int64_t end = std::min((rows.begin + rows.count - 1 + pad) / stride + 1, pool_.out_h);
+        backward(args, task / pieces_, rows, {begin, std::max<int64_t>(0, end - begin)});
+    }
+
+    /// Those rows of dx, by those of dy.
+    void backward(const Args& args, int64_t image, Range rows, Range windows) const noexcept {
+        Pool pool = pool_;
+        pool.channels *= lanes_;
+        pool.pad_top += rows.begin - windows.begin * pool.stride_h;
+        pool.in_h = rows.count;
+        pool.out_h = windows.count;
+        const int64_t in = image * in_size() + rows.begin * pool.in_w * pool.channels;
+        const int64_t first = windows.begin * pool.out_w * pool.channels;
+        const float* dy = args.d_out + image * out_size() + first;
+        if (kind_ == Kind::kMax) {
+            max_pool_backward_(pool, dy, winners(args, image, first), args.d_in[0] + in);
+        } else {
+            average_pool_backward_(pool, dy, gated_ ? args.in[0] + in : nullptr, args.d_in[0] + in);
+        }
+    }
+
     /// Of an image, or of a group, from number `first` on.
     void* winners(const Args& args, int64_t image, int64_t first) const noexcept {
         float* memory = args.saved == nullptr ? nullptr : args.saved + image * saved();
@@ -143,7 +178,8 @@ class Pool2d final : public Op {
     Pool pool_{};
     bool gated_ = false;
     int64_t lanes_ = 1;
-    int64_t pieces_ = 1;  // of an image's y, rows
+    int64_t pieces_ = 1;          // of an image's y, rows
+    bool cuts_backward_ = false;  // into as many of x
     const Kernels* kernels_ = nullptr;
     decltype(Kernels::max_pool) max_pool_ = nullptr;  // of the layout
     decltype(Kernels::max_pool_backward) max_pool_backward_ = nullptr;

@@ -124,6 +124,24 @@ def check(
     )
 
 
+def check_pieces(op, x, kernel, attributes):
+    """Whole numbers, so that every sum is exact however few images are cut."""
+    groups = attributes.get("groups", 1)
+    check_op(
+        op,
+        [arrays.integers(1, 4, *x)],
+        attributes,
+        parameters=[
+            arrays.integers(2, *kernel[:-1], x[-1] // groups, kernel[-1]),
+            arrays.integers(3, kernel[-1]),
+        ],
+        batches=[1, 3, 4],
+        coordinates=20,
+        algorithms=only("direct"),
+        exact=True,
+    )
+
+
 def check_winograd(op, problem, outputs):
     """Forced, with batches of less and more than a part for each image."""
     check(

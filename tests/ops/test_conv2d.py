@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pronghorn._native import core as _core
 from pronghorn.testing import arrays, check_op
 from pronghorn.testing.running import add_inputs, add_parameters
-from tests.ops.convolutions import ALGORITHMS, only
+from tests.ops.convolutions import ALGORITHMS, check_pieces, only
 
 IMAGES = 33
 
@@ -93,28 +93,16 @@ LARGE_CASES = {
         (20, 70, 16), (3, 3, 24), {"dilation": [1, 3], "padding": "same"}),
     "wide groups": (
         (19, 62, 32), (3, 3, 40), {"groups": 2, "padding": [1, 0, 2, 5]}),
+    "strided groups": ((43, 41, 60), (3, 3, 96), {"groups": 4, "strides": [2, 2]}),
+    "groups skip cells": (
+        (70, 60, 96), (2, 1, 99), {"groups": 3, "strides": [3, 2], "padding": "same"}),
     "rows of padding": ((20, 50, 30), (3, 3, 20), {"padding": [7, 4, 1, 1]}),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", LARGE_CASES)
 def test_pieces_of_large_images(case):
-    """Whole numbers, so that every sum is exact however it is cut."""
-    x, kernel, attributes = LARGE_CASES[case]
-    groups = attributes.get("groups", 1)
-    check_op(
-        "conv2d",
-        [arrays.integers(1, 4, *x)],
-        attributes,
-        parameters=[
-            arrays.integers(2, *kernel[:2], x[2] // groups, kernel[2]),
-            arrays.integers(3, kernel[2]),
-        ],
-        batches=[1, 3, 4],
-        coordinates=20,
-        algorithms=only("direct"),
-        exact=True,
-    )
+    check_pieces("conv2d", *LARGE_CASES[case])
 
 
 @pytest.mark.parametrize("isa", _core.supported_isas())

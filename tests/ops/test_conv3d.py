@@ -34,6 +34,28 @@ def test_cases(case):
     convolutions.check("conv3d", problem, outputs=outputs(problem[1]))
 
 
+# Few volumes, each of some million multiplications: cut into slices.
+LARGE_CASES = {
+    "same": ((6, 14, 15, 12), (3, 3, 3, 20), {"padding": "same"}),
+    "strided same": (
+        (9, 22, 23, 10), (3, 3, 3, 36), {"strides": [2, 2, 2], "padding": "same"}),
+    "first layer": ((12, 25, 26, 1), (3, 5, 5, 9), {"padding": "same"}),
+    "cells alone": ((7, 17, 16, 33), (1, 1, 1, 35), {}),
+    "skips cells": ((13, 24, 22, 40), (2, 1, 2, 50), {"strides": [3, 2, 2]}),
+    "one slice": ((3, 30, 31, 12), (3, 3, 2, 20), {}),
+    "padding beyond kernel": (
+        (4, 13, 12, 16), (2, 2, 2, 20), {"padding": [5, 3, 1, 0, 2, 1]}),
+    "dilated": ((9, 15, 14, 15), (2, 3, 2, 33), {"dilation": [3, 2, 1]}),
+    "groups": (
+        (7, 19, 18, 32), (3, 3, 3, 40), {"groups": 4, "strides": [2, 1, 2]}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", LARGE_CASES)
+def test_pieces_of_large_volumes(case):
+    convolutions.check_pieces("conv3d", *LARGE_CASES[case])
+
+
 # Sums of convolutions of slices.
 WINOGRAD_CASES = {
     "same": ((5, 7, 6, 17), (3, 3, 3, 17, 18), {"padding": "same"}),

@@ -67,9 +67,12 @@ def test_cases(case):
 @pytest.mark.parametrize("multiplier", [1, 4])
 @pytest.mark.parametrize("strides", [[1, 1], [2, 2], [1, 2]])
 def test_pixels_at_2_kb(strides, multiplier):
-    """Pixels are copied with gaps between them; those of half the channels are not."""
+    """Pixels are copied with gaps between them; those of half the channels are not.
+
+    Four images: of fewer, all the channels would be cut into pieces, not half of them.
+    """
     channels = 512 // multiplier
-    x = arrays.normal(1, 3, 19, 6, channels)
+    x = arrays.normal(1, 4, 19, 6, channels)
     w = arrays.normal(2, 3, 3, channels, multiplier)
     b = arrays.normal(3, 512)
     attributes = {"padding": "same", "strides": strides}

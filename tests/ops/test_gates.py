@@ -151,6 +151,11 @@ CASES = {
         (8, 10, 3), behind((3, 3, 18, 5), dilation=[300, 300], **SAME)),
     "large": ((40, 41, 3), behind((3, 3, 24, 40), (1, 1, 3, 24), **STRIDES)),
     "large, columns": ((16, 16, 3), behind((5, 5, 80, 70), (1, 1, 3, 80), **STRIDES)),
+    "large, groups": ((30, 31, 3), behind((3, 3, 8, 42), (1, 1, 3, 24), groups=3)),
+    "large, depthwise": (
+        (60, 61, 3), behind((3, 3, 40, 1), (1, 1, 3, 40), "depthwise_conv2d", **SAME)),
+    "large, volume": (
+        (5, 14, 15, 2), behind((2, 3, 3, 18, 20), (1, 1, 1, 2, 18), "conv3d")),
     "steps": ((31, 3), behind((4, 18, 9), (3, 3, 18), "conv1d", strides=[2])),
     "volume": ((5, 6, 7, 2), behind((2, 2, 3, 18, 4), (1, 2, 2, 2, 18), "conv3d")),
     "transposed": ((8, 10, 3), transposed(7)),

@@ -13,6 +13,11 @@ CASES = {
     "overlapping max": (
         "max_pool2d", (57, 59, 33), {"pool_size": [3, 3], "strides": [2, 2], **SAME},
         None),
+    "side by side": (
+        "max_pool2d", (59, 61, 35),
+        {"pool_size": [3, 2], "strides": [3, 2], "padding": [2, 1, 1, 0]}, None),
+    "average, side by side": (
+        "average_pool2d", (58, 57, 36), {"pool_size": [3, 3], **SAME}, None),
     "max of few rows": ("max_pool2d", (11, 400, 26), {"pool_size": [3, 2]}, None),
     "average": (
         "average_pool2d", (55, 58, 36),
@@ -52,6 +57,8 @@ TRANSPOSED = {
     "3 x 3": ((23, 25, 48), (3, 3, 33, 48), {"strides": [2, 2], **SAME}),
     "gaps": ((31, 29, 44), (2, 1, 35, 44), {"strides": [3, 2]}),
     "heavy kernel": ((5, 6, 130), (3, 3, 150, 130), SAME),
+    "volume": ((4, 9, 10, 40), (2, 2, 2, 35, 40), {"strides": [2, 2, 2]}),
+    "volume, same": ((5, 7, 8, 24), (3, 3, 3, 17, 24), {"strides": [2, 1, 2], **SAME}),
 }
 
 
@@ -59,10 +66,10 @@ TRANSPOSED = {
 def test_pieces_of_transposed(case):
     shape, kernel, attributes = TRANSPOSED[case]
     check_op(
-        "conv2d_transpose",
+        "conv3d_transpose" if "volume" in case else "conv2d_transpose",
         [arrays.normal(1, 3, *shape)],
         attributes,
-        parameters=[arrays.normal(2, *kernel), arrays.normal(3, kernel[2])],
+        parameters=[arrays.normal(2, *kernel), arrays.normal(3, kernel[-2])],
         batches=[1, 3],
         coordinates=20,
     )
