@@ -33,15 +33,17 @@ double rows_use(const ConvProblem& p) {
     return sum / passes;
 }
 
-/// The same with images as lanes; a little less than all, as weights are broadcast one by one.
-/// Pixels of x that lie a multiple of 4 KB apart share a few lines of the first cache: dw takes
-/// twice as long.
+/// The same with images as lanes; a little less than all, as weights are broadcast one by one. For
+/// dw less where a group of images outgrows L2 by far, and where the pixels of x, a multiple of
+/// 4 KB apart, or of 1 KB in a large map, share a few lines of the first cache.
 double lanes_use(const ConvProblem& p) {
-    constexpr int64_t kApart = (4 << 10) / sizeof(float);
-    const int64_t lanes = p.kernels->lanes;
+    constexpr int64_t kPage = 1 << 10, kLargeMap = 64 << 10, kLargeGroup = 512 << 10;  // floats
+    const int64_t lanes = p.kernels->lanes, apart = p.in_c * lanes, x = p.in_size() * lanes;
+    const bool shares = apart % kPage == 0 || (apart % (kPage / 4) == 0 && x >= kLargeMap);
+    const bool outgrows = x + p.out_size() * lanes > kLargeGroup;
+    const double most = !p.wants_dw ? 0.95 : shares ? 0.7 : outgrows ? 0.8 : 0.95;
     const int64_t filled = (p.batch + lanes - 1) / lanes * lanes;
-    const bool shares = p.wants_dw && p.in_c * lanes % kApart == 0;
-    return (shares ? 0.7 : 0.95) * static_cast<double>(p.batch) / static_cast<double>(filled);
+    return most * static_cast<double>(p.batch) / static_cast<double>(filled);
 }
 
 /// A group of images, its output and their gradients stay in the caches of a core.
