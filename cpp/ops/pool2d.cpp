@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "ops/op.h"
-#include "ops/pieces.h"
+#include "ops/pool_pieces.h"
 #include "ops/window.h"
 #include "ops/winners.h"
 
@@ -109,15 +109,11 @@ class Pool2d final : public Op {
     }
     /// Those rows of an image, or of a group, all of them.
     void forward(const Args& args, int64_t image, Range rows) const noexcept {
-        Pool pool = pool_;
+        const Range read = rows_from(pool_, rows);
+        Pool pool = part_of(pool_, read, rows);
         pool.channels *= lanes_;
-        const int64_t first = rows.begin * pool_.stride_h - pool_.pad_top;
-        const int64_t skipped = std::max<int64_t>(0, first);  // rows of x
-        pool.in_h -= skipped;
-        pool.pad_top = std::max<int64_t>(0, -first);
-        pool.out_h = rows.count;
-        const int64_t out = rows.begin * pool_.out_w * pool_.channels;
-        const float* x = args.in[0] + image * in_size() + skipped * pool_.in_w * pool_.channels;
+        const int64_t out = rows.begin * pool.out_w * pool.channels;
+        const float* x = args.in[0] + image * in_size() + read.begin * pool.in_w * pool.channels;
         float* y = args.out + image * out_size() + out;
         if (kind_ == Kind::kAverage) return average_pool_(pool, x, y);
         max_pool_(pool, x, y, winners(args, image, out));
@@ -125,30 +121,19 @@ class Pool2d final : public Op {
 
     /// Rows of dx, to which windows of the same rows, side by side, or all that overlap lead.
     void backward_piece(const Args& args, int64_t task) const noexcept {
-        const int64_t stride = pool_.stride_h, pad = pool_.pad_top, number = task % pieces_;
-        if (stride == pool_.pool_h) {
+        const int64_t image = task / pieces_, number = task % pieces_;
+        if (pool_.stride_h == pool_.pool_h) {
             const Range windows = share_of(pool_.out_h, number, pieces_);
-            const auto begins = [&](int64_t row) {
-                return row == pool_.out_h ? pool_.in_h : std::max<int64_t>(0, row * stride - pad);
-            };
-            const int64_t begin = begins(windows.begin);
-            const int64_t end = begins(windows.begin + windows.count);
-            return backward(args, task / pieces_, {begin, end - begin}, windows);
+            return backward(args, image, rows_between(pool_, windows), windows);
         }
         const Range rows = share_of(pool_.in_h, number, pieces_);
-        const int64_t above = std::max<int64_t>(0, rows.begin + pad - pool_.pool_h + stride);
-        const int64_t begin = std::min(above / stride, pool_.out_h);
-        const int64_t end = std::min((rows.begin + rows.count - 1 + pad) / stride + 1, pool_.out_h);
-        backward(args, task / pieces_, rows, {begin, std::max<int64_t>(0, end - begin)});
+        backward(args, image, rows, windows_over(pool_, rows));
     }
 
     /// Those rows of dx, by those of dy.
     void backward(const Args& args, int64_t image, Range rows, Range windows) const noexcept {
-        Pool pool = pool_;
+        Pool pool = part_of(pool_, rows, windows);
         pool.channels *= lanes_;
-        pool.pad_top += rows.begin - windows.begin * pool.stride_h;
-        pool.in_h = rows.count;
-        pool.out_h = windows.count;
         const int64_t in = image * in_size() + rows.begin * pool.in_w * pool.channels;
         const int64_t first = windows.begin * pool.out_w * pool.channels;
         const float* dy = args.d_out + image * out_size() + first;

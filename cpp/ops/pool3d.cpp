@@ -3,7 +3,7 @@
 // First every plane is pooled, then the planes are, as images of in_d pixels with out_h * out_w * c
 // channels: of equal values the first in the volume's order wins, and averages over real cells are
 // products of the axes'. Any layout: lanes are more channels.
-#include "ops/op.h"
+#include "ops/pool_pieces.h"
 #include "ops/window.h"
 #include "ops/winners.h"
 
@@ -60,44 +60,60 @@ class Pool3d final : public Op {
         Signature signature;
         signature.in_layout = signature.out_layout = context.layouts[0];
         const int64_t scratch = between() * lanes_;
-        signature.stages.push_back({Phase::kForward, true, 1, scratch, 0});
-        if (context.training) signature.stages.push_back({Phase::kBackward, true, 1, scratch, 0});
+        // Windows that overlap in depth share the pools of slices.
+        const bool apart = depth_.stride_h >= depth_.pool_h && lanes_ == 1;
+        pieces_ =
+            apart && cuts_traffic(context.batch(), in_size()) ? std::min(kPieces, depth_.out_h) : 1;
+        signature.stages.push_back(forward_in_pieces(context.batch(), pieces_, scratch, 0));
+        if (context.training) {
+            signature.stages.push_back(signature.stages.back());
+            signature.stages.back().phase = Phase::kBackward;
+        }
         if (context.training && !average_) signature.saved = saved();
         return signature;
     }
 
-    void run(int stage, const Args& args, int64_t /*task*/) const noexcept override {
-        Pool plane = plane_, depth = depth_;
-        plane.channels *= lanes_;
-        depth.channels *= lanes_;
+    void run(int stage, const Args& args, int64_t task) const noexcept override {
+        if (pieces_ > 1) {
+            return run_piece(stage, args, task / pieces_,
+                             share_of(depth_.out_h, task % pieces_, pieces_));
+        }
         for (int64_t i = 0; i < args.images; i += lanes_) {
-            const int64_t in = i * in_size(), out = i * out_size();
-            float *cells = nullptr, *planes = nullptr;  // the winners of both steps
-            if (args.saved != nullptr) {
-                cells = args.saved + i * saved();
-                planes = cells + winner_floats(plane_, between()) * lanes_;
-            }
-            if (stage == 0) {
-                const float* x = args.in[0] + in;
-                for (int64_t d = 0; d < depth.in_h; ++d) {
-                    const int64_t first = d * depth.channels;
-                    pool(plane, x + d * plane_size(), args.scratch + first,
-                         winners_from(plane, cells, first));
-                }
-                pool(depth, args.scratch, args.out + out, planes);
-            } else {
-                float* dx = args.d_in[0] + in;
-                pool_backward(depth, args.d_out + out, planes, args.scratch);
-                for (int64_t d = 0; d < depth.in_h; ++d) {
-                    const int64_t first = d * depth.channels;
-                    pool_backward(plane, args.scratch + first, winners_from(plane, cells, first),
-                                  dx + d * plane_size());
-                }
-            }
+            run_piece(stage, args, i, {0, depth_.out_h});
         }
     }
 
    private:
+    /// Of an image, or a group: the windows in depth from `slices` on, first the pool of each slice
+    /// that they cover, then that of those in depth.
+    void run_piece(int stage, const Args& args, int64_t image, Range slices) const noexcept {
+        const Range covered = rows_between(depth_, slices);
+        Pool plane = plane_, depth = part_of(depth_, covered, slices);
+        plane.channels *= lanes_;
+        depth.channels *= lanes_;
+        float *cells = nullptr, *planes = nullptr;  // the winners of both steps
+        if (args.saved != nullptr) {
+            cells = args.saved + image * saved();
+            planes = cells + winner_floats(plane_, between()) * lanes_;
+        }
+        const int64_t in = image * in_size() + covered.begin * plane_size();
+        const int64_t first = slices.begin * depth.channels;
+        const int64_t out = image * out_size() + first;
+        void* const winners = winners_from(depth, planes, first);
+        if (stage == 1) pool_backward(depth, args.d_out + out, winners, args.scratch);
+        for (int64_t d = 0; d < depth.in_h; ++d) {
+            const int64_t at = in + d * plane_size();
+            float* const pooled = args.scratch + d * depth.channels;
+            void* const own = winners_from(plane, cells, (covered.begin + d) * depth.channels);
+            if (stage == 0) {
+                pool(plane, args.in[0] + at, pooled, own);
+            } else {
+                pool_backward(plane, pooled, own, args.d_in[0] + at);
+            }
+        }
+        if (stage == 0) pool(depth, args.scratch, args.out + out, winners);
+    }
+
     int64_t plane_size() const { return plane_.in_h * plane_.in_w * plane_.channels * lanes_; }
     int64_t in_size() const { return depth_.in_h * plane_.in_h * plane_.in_w * plane_.channels; }
     int64_t between() const { return depth_.in_h * depth_.channels; }
@@ -121,6 +137,7 @@ class Pool3d final : public Op {
     Padding padding_;
     Pool plane_{}, depth_{};
     int64_t lanes_ = 1;
+    int64_t pieces_ = 1;  // of a volume, slices
     const Kernels* kernels_ = nullptr;
 };
 

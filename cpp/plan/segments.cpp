@@ -21,8 +21,10 @@ constexpr double kLeastFlopsOfPart = 1e6;
 // What a core computes while it reads or writes a float.
 constexpr double kFlopsPerFloat = 20;
 // Below this (some 30 us of work) a second thread's barriers cost more than it brings, or below
-// that (some 5) where it brings a second L2 that is needed.
+// that (some 5) where it brings a second L2 that is needed; but not where this much (some 300) is
+// read and written.
 constexpr double kLeastFlopsForThreads = 4e6, kLeastFlopsWithCaches = 3e5;
+constexpr double kLeastWorkForThreads = 4e7;
 
 /// Of a step, in floating-point operations: what it computes, or as long as it reads and writes.
 double work_of(const Plan& plan, const Step& step) {
@@ -37,12 +39,14 @@ void Planner::join_steps() {
     for (const auto* group : {&prepare_, &once_, &main_, &final_, &late_}) {
         steps.insert(steps.end(), group->begin(), group->end());
     }
-    double flops = 0;
+    double flops = 0, work = 0;
     for (const Step& step : steps) {
         flops += step.info.flops;
+        work += work_of(*plan_, step);
         any_lanes_ |= step.lanes;
     }
-    plan_->for_threads = flops >= (spreads_ ? kLeastFlopsWithCaches : kLeastFlopsForThreads);
+    plan_->for_threads = flops >= (spreads_ ? kLeastFlopsWithCaches : kLeastFlopsForThreads) ||
+                         work >= kLeastWorkForThreads;
     const int once_begin = static_cast<int>(prepare_.size());
     const int main_begin = once_begin + static_cast<int>(once_.size());
     const int main_end = main_begin + static_cast<int>(main_.size());

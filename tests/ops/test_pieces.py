@@ -22,6 +22,15 @@ CASES = {
     "average": (
         "average_pool2d", (55, 58, 36),
         {"pool_size": [3, 2], "strides": [2, 1], "padding": [1, 2, 0, 1]}, None),
+    "volumes": ("max_pool3d", (9, 21, 22, 27), {"pool_size": [2, 2, 2]}, None),
+    "slices of padding": (
+        "max_pool3d", (10, 20, 21, 28), {"pool_size": [3, 2, 3], **SAME}, None),
+    "average of volumes": (
+        "average_pool3d", (11, 19, 18, 30),
+        {"pool_size": [2, 3, 2], "strides": [3, 2, 1], **SAME}, None),
+    "volumes that overlap": (
+        "max_pool3d", (9, 21, 22, 27), {"pool_size": [3, 2, 2], "strides": [2, 2, 2]},
+        None),
     "depthwise": ("depthwise_conv2d", (49, 51, 44), SAME, (3, 3, 44, 1)),
     "depthwise strided": (
         "depthwise_conv2d", (113, 115, 35), {"strides": [2, 2], **SAME}, (5, 3, 35, 1)),
