@@ -22,6 +22,7 @@ struct ConvProblem {
     float ceiling = std::numeric_limits<float>::infinity();  // of the ReLU, in predictions
     bool gate_given = false;  // whoever reads y has masked dy by the ReLU
     bool gate_taken = false;  // dx is masked by the ReLU before x
+    bool gates_x = false;     // x is 0 where in[2], as large, is not above 0: direct, in pieces
     bool wants_y = true;      // not where only dx is asked for, as a transposed convolution
     bool wants_dx = false, wants_dw = false, wants_db = false;
     bool predicts = false;      // neither a backward pass nor a loss follows

@@ -15,7 +15,8 @@ bool ConvBareGradient::wins(bool cut) const {
     constexpr int64_t kLarge = 16 << 10, kEdges = 8;  // floats; edges go tap by tap
     const Range inner = overlap(p_.width.inside(0), p_.width.inside(p_.width.kernel - 1));
     const bool narrow = joined_ > 1 && kEdges * (p_.width.out - inner.count) > inner.count;
-    return p_.pads() && !p_.is_volume() && !narrow && (cut || p_.in_size() >= kLarge);
+    return p_.pads() && !p_.gates_x && !p_.is_volume() && !narrow &&
+           (cut || p_.in_size() >= kLarge);
 }
 
 /// Some rows of y at a time: their part of x stays in cache.

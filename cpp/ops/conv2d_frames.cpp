@@ -10,12 +10,13 @@ namespace pronghorn {
 const float* ConvFrames::x(const Args& args, int64_t image, float* scratch,
                            Range wanted) const noexcept {
     const float* x = args.in[0] + image * p_.in_size();
-    if (!p_.pads()) return x + wanted.begin * p_.in_size() / p_.cut_axis().in * lanes_;
+    if (!copies_x()) return x + wanted.begin * p_.in_size() / p_.cut_axis().in * lanes_;
     PadImage pad{};
     pad.x = x, pad.y = scratch;
     pad.height = p_.height.in, pad.width = p_.width.in, pad.channels = p_.in_c * lanes_;
     pad.top = p_.height.before, pad.bottom = p_.height.after;
     pad.left = p_.width.before, pad.right = p_.width.after;
+    if (p_.gates_x) pad.gate = args.in[2] + image * p_.in_size();
     fill(pad, p_.depth.in, {p_.depth.before, p_.depth.after}, wanted);
     return scratch;
 }

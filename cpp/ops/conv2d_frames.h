@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What direct convolutions read: x with zeros around it, dy with zeros around it and masked by the
-// ReLU. Copies where there are zeros or a mask, else the tensors themselves.
+// What direct convolutions read: x and dy with zeros around them and masked by a ReLU. Copies where
+// there are zeros or a mask, else the tensors themselves.
 #pragma once
 
 #include "ops/conv2d.h"
@@ -16,7 +16,7 @@ class ConvFrames {
 
     /// Floats of a copy of all of x, and of dy.
     int64_t x_size() const {
-        return p_.pads() ? p_.padded_d() * p_.padded_h() * p_.padded_w() * p_.in_c * lanes_ : 0;
+        return copies_x() ? p_.padded_d() * p_.padded_h() * p_.padded_w() * p_.in_c * lanes_ : 0;
     }
     int64_t dy_size() const { return copies_dy() ? dx_.dy_size * lanes_ : 0; }
 
@@ -41,6 +41,7 @@ class ConvFrames {
     }
 
    private:
+    bool copies_x() const { return p_.pads() || p_.gates_x; }
     bool copies_dy() const { return p_.masks_dy() || dx_.frames_dy(); }
     void fill(PadImage pad, int64_t slices, Border front, Range wanted) const noexcept;
 

@@ -86,10 +86,11 @@ class ConvTranspose final : public Op {
         c.wants_y = wants_dx;
         const bool trains = wants_dx || c.wants_dw || wants_db;
         const bool masks_dy = trains && relu_ && !gate_given_;
-        // A few large images are cut into pieces, unless all of dy has to be masked before.
-        const bool cuts = context.conv_algorithm == "auto" && !masks_dy &&
+        // A few large images are cut into pieces.
+        const bool cuts = context.conv_algorithm == "auto" &&
                           cuts_images(c.batch, c.flops() / static_cast<double>(c.batch));
         c.all_by_image = !cuts;
+        c.gates_x = cuts && masks_dy;
         algorithm_ = choose_conv(c, cuts ? "direct" : context.conv_algorithm);
         const Signature inner = algorithm_->plan();
         Signature signature;
@@ -138,19 +139,20 @@ class ConvTranspose final : public Op {
             dx.reads_in = false;
             add(Work::kDx, dx);
             finish.phase = Phase::kBackward;
-            finish.reads_d_out = finish.reads_kernel = false;
+            finish.reads_d_out = finish.reads_out = finish.reads_kernel = false;
             if (gate_taken_) add(Work::kMask, finish);
         }
         for (int own = gather_ + 1; own < scatter_; ++own) {
             Stage gradient = stage_of(inner, own);
             if (wants_db && own + 1 == scatter_) {  // adds db, as long as dy is there
                 gradient.phase = Phase::kBackward;
-                gradient.reads_d_out = true;
+                gradient.reads_d_out = gradient.reads_out = true;
+                gradient.scratch = std::max(gradient.scratch, gated_);
             }
             add(Work::kGradient, gradient, own);
         }
         if (wants_db && !c.wants_dw) {
-            Stage gradient{Phase::kBackward, false, 1, 0, 0};
+            Stage gradient{Phase::kBackward, false, 1, gated_, 0};
             gradient.writes_d_in = gradient.reads_in = gradient.reads_kernel = false;
             gradient.packed = kNoBlock;
             add(Work::kGradient, gradient);
@@ -178,14 +180,20 @@ class ConvTranspose final : public Op {
                 return;
             case Work::kDx:
                 inner.in[0] = args.d_out;
+                inner.in[2] = args.out;
                 inner.out = args.d_in[0];
                 return algorithm_->run(gather_, inner, task);
             case Work::kMask:
                 return mask_dx(args, share_of(c.batch * c.out_size(), task, kPieces));
             case Work::kGradient:
-                if (owned(stage, 2, task).count > 0) add_db(args, args.d_out, args.images, false);
+                if (args.d_in[2] != nullptr && owned(stage, 2, task).count > 0) {
+                    for (int64_t i = 0; i < args.images; ++i) {
+                        add_db(args, masked_dy(args, i), i > 0);
+                    }
+                }
                 if (!c.wants_dw) return;
                 inner.in[0] = args.d_out;
+                inner.in[2] = args.out;
                 inner.d_out = args.in[0];
                 inner.d_in[1] = args.d_in[1];
                 return algorithm_->run(job.own, inner, task);
@@ -270,23 +278,26 @@ class ConvTranspose final : public Op {
                                                 args.in[0] + floats.begin, dx, dx);
     }
 
-    void add_db(const Args& args, const float* dy, int64_t images, bool accumulate) const noexcept {
+    /// dy of an image, or a group of them; where nobody else masks it by the ReLU, a masked copy.
+    const float* masked_dy(const Args& args, int64_t image) const noexcept {
+        const int64_t from = image * convolution_.in_size();
+        if (gated_ == 0) return args.d_out + from;
+        convolution_.kernels->activate_backward(Activation::kRelu, gated_, args.out + from,
+                                                args.d_out + from, args.scratch);
+        return args.scratch;
+    }
+
+    void add_db(const Args& args, const float* dy, bool accumulate) const noexcept {
         const ConvProblem& c = convolution_;
         if (args.d_in[2] == nullptr) return;
         (lanes_ > 1 ? c.kernels->channel_sums_lanes : c.kernels->channel_sums)(
-            dy, 1, images * c.in_size() / c.in_c, c.in_c, c.in_size(), c.in_c, args.d_in[2],
-            accumulate);
+            dy, 1, c.in_size() / c.in_c, c.in_c, c.in_size(), c.in_c, args.d_in[2], accumulate);
     }
 
     /// Of one image, or one group of them.
     void backward(const Args& args, int64_t image) const noexcept {
         const ConvProblem& c = convolution_;
-        const float* dy = args.d_out + image * c.in_size();
-        if (gated_ > 0) {
-            c.kernels->activate_backward(Activation::kRelu, gated_, args.out + image * c.in_size(),
-                                         dy, args.scratch);
-            dy = args.scratch;
-        }
+        const float* dy = masked_dy(args, image);
         Args inner = inner_args(args, lanes_, args.scratch + gated_);
         inner.in[0] = dy;
         if (args.d_in[0] != nullptr) {
@@ -300,7 +311,7 @@ class ConvTranspose final : public Op {
             inner.d_in[1] = args.d_in[1];
             algorithm_->run(scatter_, inner, 0);
         }
-        add_db(args, dy, 1, inner.accumulate);
+        add_db(args, dy, inner.accumulate);
     }
 
     /// The algorithm's, of so many images.

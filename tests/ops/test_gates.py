@@ -83,11 +83,15 @@ def transposed(out_c):
     return build
 
 
-def transposed_twice(net):
+def transposed_twice(kernel, **attributes):
     """Masks dy by itself, as its readers do not."""
-    x = net.conv(net.x, (3, 3, 3, 18), **SAME)
-    x = net.conv(x, (3, 3, 17, 18), "conv2d_transpose", **SAME)
-    return net.add("concatenate", net.conv(x, (1, 1, 17, 3)), x)
+
+    def build(net):
+        x = net.conv(net.x, (3, 3, 3, kernel[-1]), **SAME)
+        x = net.conv(x, kernel, "conv2d_transpose", **attributes)
+        return net.add("concatenate", net.conv(x, (1, 1, kernel[-2], 3)), x)
+
+    return build
 
 
 def transposed_steps(net):
@@ -160,7 +164,12 @@ CASES = {
     "volume": ((5, 6, 7, 2), behind((2, 2, 3, 18, 4), (1, 2, 2, 2, 18), "conv3d")),
     "transposed": ((8, 10, 3), transposed(7)),
     "transposed, large": ((24, 26, 3), transposed(60)),
-    "transposed, two readers": ((8, 10, 3), transposed_twice),
+    "transposed, two readers": (
+        (8, 10, 3), transposed_twice((3, 3, 17, 18), **SAME)),
+    "transposed, large, two readers": (
+        (24, 26, 3), transposed_twice((2, 2, 60, 18), strides=[2, 2])),
+    "transposed, large, kept size": (
+        (9, 10, 3), transposed_twice((4, 4, 60, 36), padding=[2, 1, 1, 2])),
     "transposed steps": ((41, 3), transposed_steps),
     "skip": ((12, 10, 3), skip),
     "residual": ((8, 10, 3), residual),
