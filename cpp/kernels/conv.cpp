@@ -13,10 +13,6 @@ constexpr int kPanel = 2 * kLanes;
 constexpr int64_t kBlock = 1 << 16;  // floats of inputs, or of weights, that stay in L2
 constexpr int64_t kFewTiles = 16;    // of pixels: weights beyond L2 are fetched ahead
 
-constexpr int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
-constexpr int64_t max_of(int64_t a, int64_t b) { return a > b ? a : b; }
-constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 /// Most pixels of a tile with `vectors`: the sums, the weights and one broadcast fill the
 /// registers. A single vector of AVX-512 needs no register for the broadcast, a part of the
 /// multiply-add.

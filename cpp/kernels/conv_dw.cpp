@@ -9,9 +9,6 @@
 namespace pronghorn::PRONGHORN_ISA {
 namespace {
 
-constexpr int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
-constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 /// Most rows of a tile with `vectors`: the sums, dy and one broadcast fill the registers. A single
 /// vector of AVX-512 needs no register for the broadcast, a part of the multiply-add; it needs all
 /// loads there are, so rows that are not side by side have no more offsets than fit in registers.

@@ -9,9 +9,6 @@
 namespace pronghorn::PRONGHORN_ISA {
 namespace {
 
-constexpr int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
-constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 /// Inputs [begin, end) of the runs [run, run_end), part of the sums.
 struct Part {
     int64_t run, run_end, begin, end;
@@ -22,7 +19,10 @@ struct Part {
 /// Pixels of a tile: as many sums as hide the latency of a multiply-add, with a vector of weights
 /// for each column and one of x they fit the registers.
 template <int kColumns>
-constexpr int kPixels = (kLanes == 16 ? 16 : 9) / kColumns;
+constexpr int kPixels = (kLanes == 16    ? 16
+                         : kColumns == 1 ? 8
+                                         : 9) /
+                        kColumns;
 
 template <int kColumns>
 struct Tile {
@@ -57,13 +57,7 @@ struct Tile {
             if (whole == size) continue;
             add(begin + whole, [mask](const float* from) { return load_masked(from, mask); });
         }
-#pragma GCC unroll 4
-        for (int i = 0; i < kSquares; ++i) {
-            Vec square[kLanes];
-#pragma GCC unroll 16
-            for (int j = 0; j < kLanes; ++j) square[j] = rows[i * kLanes + j];
-            store(sums + i * kLanes, sum_rows(square));
-        }
+        store_row_sums(rows, sums);
     }
 
     static void finish(const Conv& conv, const Part& part, const float* sums, float* y) {

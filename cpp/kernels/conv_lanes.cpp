@@ -9,8 +9,6 @@
 namespace pronghorn::PRONGHORN_ISA {
 namespace {
 
-constexpr int min_of(int a, int b) { return a < b ? a : b; }
-
 /// Most columns of a tile with `rows`: the sums, the operand that is kept and one that streams.
 constexpr int most_columns(int rows) {
     int columns = 1;
@@ -281,7 +279,7 @@ inline void store_gradient(const Vec (&sums)[kRows][kChannels], float* const (&d
         Vec group[kLanes];
 #pragma GCC unroll 16
         for (int i = 0; i < kLanes; ++i) {
-            const int sum = min_of(first + i, kCount - 1);
+            const auto sum = min_of(first + i, kCount - 1);
             group[i] = sums[sum / kChannels][sum % kChannels];
         }
         store(totals + first, sum_rows(group));
@@ -342,7 +340,9 @@ struct GradientTiling {
 
 constexpr int kMostRows = 9;  // each needs an address register
 
-constexpr int most_channels(int rows) { return min_of(kMostRows, most_columns(rows)); }
+constexpr int most_channels(int rows) {
+    return static_cast<int>(min_of(kMostRows, most_columns(rows)));
+}
 
 /// The cheapest tiles: near squares. 5x5 beats 9x3, which reads less of dy, by 2 to 5 % on LeNet's.
 GradientTiling gradient_tiling(int64_t rows, int64_t channels) noexcept {

@@ -156,13 +156,7 @@ void gradient_tile(const ConvPlanesGradient& g, int64_t c, int64_t i, int64_t j,
         }
     }
     float totals[kGroups * kLanes];
-#pragma GCC unroll 8
-    for (int group = 0; group < kGroups; ++group) {
-        Vec rows[kLanes];
-#pragma GCC unroll 16
-        for (int k = 0; k < kLanes; ++k) rows[k] = sums[group * kLanes + k];
-        store(totals + group * kLanes, sum_rows(rows));
-    }
+    store_row_sums(sums, totals);
 #pragma GCC unroll 8
     for (int t = 0; t < kTaps; ++t) {
         float* dw = g.dw + ((i * from.kernel_w + j + t) * from.channels + c) * g.out_c + out;

@@ -21,6 +21,10 @@
 
 namespace pronghorn::PRONGHORN_ISA {
 
+constexpr int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
+constexpr int64_t max_of(int64_t a, int64_t b) { return a > b ? a : b; }
+constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
 /// Brings a cache line near; the address need not exist.
 inline void prefetch(const float* x) { __builtin_prefetch(x); }
 
@@ -45,6 +49,19 @@ inline void store_upto(float* x, Vec value, int count) {
         store(x, value);
     } else {
         store_partial(x, value, count);
+    }
+}
+
+/// The sum of each row's lanes; as many rows as fill whole vectors.
+template <int kRows>
+inline void store_row_sums(const Vec (&rows)[kRows], float* sums) {
+    static_assert(kRows % kLanes == 0);
+#pragma GCC unroll 8
+    for (int i = 0; i < kRows; i += kLanes) {
+        Vec square[kLanes];
+#pragma GCC unroll 16
+        for (int k = 0; k < kLanes; ++k) square[k] = rows[i + k];
+        store(sums + i, sum_rows(square));
     }
 }
 

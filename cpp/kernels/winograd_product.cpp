@@ -7,9 +7,6 @@
 namespace pronghorn::PRONGHORN_ISA {
 namespace {
 
-constexpr int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
-constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 /// The sums, a row of b and one broadcast fill the registers.
 constexpr int kMostRows = (kRegisters - 2 - 2) / 2;
 constexpr int64_t kLine = 16;  // floats of the cache

@@ -9,9 +9,6 @@
 namespace pronghorn::PRONGHORN_ISA {
 namespace {
 
-constexpr int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
-constexpr int64_t max_of(int64_t a, int64_t b) { return a > b ? a : b; }
-
 /// A tile of kRows x kColumns cells, of which [row, row_end) x [column, column_end) lie in the map.
 template <int kRows, int kColumns>
 struct Cells {
